@@ -1,0 +1,42 @@
+//! The table of contents: one line for each lesson.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::LessonArgs;
+use crate::commands::perform_lesson;
+use crate::lesson::Lesson;
+
+#[path = "chroot/lesson.rs"]
+pub mod chroot;
+
+/// The lessons in the order in which they build on each other.
+pub const CONTENTS: &[Contents] = &[line_of(
+    &chroot::LESSON,
+    || chroot::LESSON.steps(),
+    |args| perform_lesson(&chroot::LESSON, args),
+)];
+
+/// A line of the table of contents: a lesson, whatever world it works on.
+pub struct Contents {
+    /// As typed: `workbench lesson NAME`.
+    pub name: &'static str,
+    /// As read.
+    pub title: &'static str,
+    /// How long it takes, in minutes.
+    pub minutes: u32,
+    /// The ids of its steps.
+    pub steps: fn() -> Vec<&'static str>,
+    /// Performs it, and returns the exit code.
+    pub perform: fn(&LessonArgs) -> Result<ExitCode>,
+}
+
+const fn line_of<W>(
+    lesson: &Lesson<W>,
+    steps: fn() -> Vec<&'static str>,
+    perform: fn(&LessonArgs) -> Result<ExitCode>,
+) -> Contents {
+    let Lesson { name, title, minutes, .. } = *lesson;
+    Contents { name, title, minutes, steps, perform }
+}

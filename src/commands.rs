@@ -1,0 +1,133 @@
+//! What each command does, in the words of the other modules.
+
+mod lesson;
+
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::bench::{Sweep, sweep};
+use crate::cli::{CleanArgs, Cli, Command};
+use crate::container::{become_program, die_with_parent, enter};
+use crate::host::temporary_directory;
+use crate::job::{EnterArgs, Job};
+use crate::launch::report_writer;
+use crate::lessons::CONTENTS;
+use crate::progress::{Progress, Store};
+use crate::refusal::Refusal;
+use crate::terminal::{Look, Pace, Terminal};
+
+pub use lesson::perform_lesson;
+
+/// Exit codes, as the manual promises them.
+pub mod exit {
+    /// Verified, correct, done.
+    pub const DONE: u8 = 0;
+    /// A surprise, or a failure of the program.
+    pub const SURPRISE: u8 = 1;
+    /// The caller asked for something that cannot be meant.
+    pub const USAGE: u8 = 2;
+    /// This host cannot run it.
+    pub const CANNOT_RUN_HERE: u8 = 3;
+    /// `workbench enter` itself failed, as `docker run` has it.
+    pub const ENTER_FAILED: u8 = 125;
+    /// The program was found and could not be started.
+    pub const NOT_EXECUTABLE: u8 = 126;
+    /// The program was not found.
+    pub const NOT_FOUND: u8 = 127;
+    /// The learner left, or a signal did it for them.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// A [`Usage`](crate::host::Usage), an [`Unmet`](crate::host::Unmet), or whatever failed.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => welcome(),
+        Some(Command::Lesson(args)) => lesson::lesson(&args),
+        Some(Command::Clean(args)) => clean(&args),
+        Some(Command::Enter(args)) => become_contained(args),
+    }
+}
+
+/// Where you are, and the next step.
+fn welcome() -> Result<ExitCode> {
+    let mut terminal = Terminal::new(Look::Human, Pace::None, "");
+    terminal.prose("workbench: build a container by hand, on your own kernel, and see why it works.")?;
+    let progress = remembered(&mut terminal)?;
+    let next = CONTENTS.iter().find(|lesson| progress.times_verified(lesson.name) == 0);
+    let (words, command) = match next {
+        Some(lesson) => {
+            let so_far = if progress.is_empty() { "Start here" } else { "Your next lesson" };
+            let words = format!("{so_far}: *{}*, about {} minutes.", lesson.title, lesson.minutes);
+            (words, format!("workbench lesson {}", lesson.name))
+        }
+        None => {
+            let words = "You have been through every lesson that there is so far.".to_owned();
+            (words, "workbench lesson".to_owned())
+        }
+    };
+    terminal.prose(&format!("{words}\n\n    {command}"))?;
+    terminal.prose("All commands: `workbench --help`")?;
+    Ok(exit::DONE.into())
+}
+
+/// What is remembered; a file that cannot be read is told, and no reason to stop.
+fn remembered(terminal: &mut Terminal) -> Result<Progress> {
+    match Store::find().and_then(|store| store.load()) {
+        Ok(progress) => Ok(progress),
+        Err(error) => {
+            terminal.prose(&format!("Your progress is not known: {error:#}"))?;
+            Ok(Progress::default())
+        }
+    }
+}
+
+/// `workbench clean`: what no living run holds.
+fn clean(args: &CleanArgs) -> Result<ExitCode> {
+    let what = if args.dry_run { Sweep::List } else { Sweep::Delete };
+    let garbage = sweep(&temporary_directory()?, what)?;
+    let mut terminal = Terminal::new(Look::Plain, Pace::None, "");
+    let verb = if args.dry_run { "would delete" } else { "deleted" };
+    for path in &garbage {
+        terminal.line(&format!("{verb} {}", path.display()))?;
+    }
+    if garbage.is_empty() {
+        terminal.line("nothing to clean: no killed run has left anything")?;
+    }
+    Ok(exit::DONE.into())
+}
+
+// ANCHOR: become_contained
+/// `workbench enter`: the disposable child of a lesson. It ends as the program that it becomes,
+/// or with a report of what the kernel refused.
+fn become_contained(args: EnterArgs) -> Result<ExitCode> {
+    let report = args.report.map(report_writer).transpose()?;
+    let job = Job::from(args);
+    let bound = report.as_ref().map_or(Ok(()), |report| die_with_parent(report.as_fd()));
+    let entered = bound.and_then(|()| enter(&job.recipe));
+    let refusal = match entered {
+        Ok(()) if job.argv.is_empty() => return Ok(exit::DONE.into()),
+        Ok(()) => become_program(&job.argv),
+        Err(refusal) => refusal,
+    };
+    let code = code_of(&refusal);
+    match report {
+        Some(pipe) => serde_json::to_writer(std::fs::File::from(pipe), &refusal)?,
+        None => anstream::eprintln!("workbench: {refusal}"),
+    }
+    Ok(code.into())
+}
+// ANCHOR_END: become_contained
+
+/// 125, 126 and 127 mean what they mean for `docker run`, `chroot` and `env`.
+fn code_of(refusal: &Refusal) -> u8 {
+    match (refusal.call.as_str(), refusal.errno) {
+        ("execve", nix::libc::ENOENT) => exit::NOT_FOUND,
+        ("execve", _) => exit::NOT_EXECUTABLE,
+        _ => exit::ENTER_FAILED,
+    }
+}

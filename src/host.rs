@@ -1,0 +1,188 @@
+//! What this host can do, found by trying, and why it cannot do the rest.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use serde::Serialize;
+
+use crate::bench::is_writable;
+use crate::container::{Identity, Recipe};
+use crate::job::Job;
+use crate::launch::Launcher;
+use crate::mounts::mount_points;
+use crate::observation::Observation;
+use crate::refusal::{Refusal, errno_name};
+
+/// Something that this host lacks. It ends the program with exit code 3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unmet {
+    /// What is needed.
+    pub what: String,
+    /// What was tried, and what the kernel said, one line each.
+    pub tried: Vec<String>,
+    /// The likely cause.
+    pub why: String,
+    /// What helps against that cause.
+    pub remedy: String,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+impl std::error::Error for Unmet {}
+
+/// A mistake in what the caller asked for. It ends the program with exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Room for the largest root that a lesson builds, in bytes.
+const ROOM: u64 = 48 << 20;
+
+/// The directory for temporary files: there, writable, with room, and programs may run from it.
+///
+/// # Errors
+/// A [`Usage`] that names the directory and says what is wrong with it.
+pub fn temporary_directory() -> Result<PathBuf> {
+    let named = env::temp_dir();
+    let name = named.display();
+    let advice = "set TMPDIR to a directory of yours, such as TMPDIR=$HOME";
+    let directory = named.canonicalize().map_err(|error| {
+        Usage(format!("the temporary directory {name} cannot be used: {error}; {advice}"))
+    })?;
+    let wrong = |what: &str| Usage(format!("the temporary directory {name} {what}; {advice}"));
+    if !is_writable(&directory) {
+        return Err(wrong("is not writable").into());
+    }
+    let system = statvfs(&directory).map_err(Refusal::of("statvfs", name.to_string()))?;
+    if system.flags().contains(FsFlags::ST_NOEXEC) {
+        return Err(wrong("is mounted noexec, so no program may start there").into());
+    }
+    if system.blocks_available().saturating_mul(system.fragment_size()) < ROOM {
+        return Err(wrong("has less than 48 MiB of room").into());
+    }
+    Ok(directory)
+}
+
+// ANCHOR: identity
+/// As whom this caller may change its root: as it is, or as root of a user namespace.
+///
+/// # Errors
+/// An [`Unmet`] with what was tried, the likely cause and its remedy.
+pub fn identity_that_may_chroot(launcher: &Launcher, root: &Path) -> Result<Identity> {
+    let mut tried = Vec::new();
+    let mut last = None;
+    for identity in [Identity::Caller, Identity::RootOfUserNamespace] {
+        let recipe = Recipe { identity, root: Some(root.to_owned()), escape: None };
+        // Without a program only the walls are tried.
+        let job = Job { recipe, argv: Vec::new() };
+        let outcome = launcher.run(&job)?;
+        if outcome.observation == (Observation::Exited { status: 0 }) {
+            return Ok(identity);
+        }
+        tried.push(format!("{}: {}", job.as_typed(), outcome.observation));
+        last = Some(outcome.observation);
+    }
+    let (why, remedy) = why_no_user_namespace(last.as_ref());
+    Err(Unmet { what: "changing the root directory".into(), tried, why, remedy }.into())
+}
+// ANCHOR_END: identity
+
+/// The likely cause for a refused user namespace, read from the switches that refuse it.
+fn why_no_user_namespace(observation: Option<&Observation>) -> (String, String) {
+    let refused = |wanted: &str| {
+        matches!(observation, Some(Observation::Refused { call, .. }) if call == wanted)
+    };
+    let sudo = "or run it as root: sudo workbench …";
+    let switch = |path: &str, off: &str| read_line(path).is_some_and(|value| value == off);
+    let (why, remedy) = if switch("/proc/sys/user/max_user_namespaces", "0") {
+        (
+            "/proc/sys/user/max_user_namespaces is 0: no user namespace may be made",
+            "sudo sysctl user.max_user_namespaces=15000",
+        )
+    } else if switch("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        (
+            "/proc/sys/kernel/unprivileged_userns_clone is 0: only root may make user namespaces",
+            "sudo sysctl kernel.unprivileged_userns_clone=1",
+        )
+    } else if switch("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")
+        && !refused("unshare")
+    {
+        (
+            "AppArmor gives no capabilities in new user namespaces \
+             (/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1)",
+            "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        )
+    } else if is_in_a_chroot() {
+        (
+            "this shell is itself in a chroot, and there the kernel makes no user namespaces \
+             (unshare(2), EPERM)",
+            "leave the chroot",
+        )
+    } else if is_in_a_container() || seccomp_filters_us() {
+        (
+            "this is a container without privileges: its seccomp filter or its missing \
+             capabilities refuse the call",
+            "start it with more rights: docker run -it --rm --privileged …",
+        )
+    } else {
+        ("the kernel refuses, and no switch that is known here says why", "ask who runs this host")
+    };
+    (why.to_owned(), format!("{remedy}, {sudo}"))
+}
+
+/// A mount table without `/` is that of a process whose root is no mount point.
+fn is_in_a_chroot() -> bool {
+    mount_points().is_ok_and(|points| !points.iter().any(|point| point == Path::new("/")))
+}
+
+fn is_in_a_container() -> bool {
+    ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
+}
+
+/// `Seccomp: 2` in `/proc/self/status` means that a filter judges every system call.
+fn seccomp_filters_us() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]))
+}
+
+fn read_line(path: &str) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+/// A root that the learner brings: a directory that can be read, and not the host's own.
+///
+/// # Errors
+/// A [`Usage`] with one sentence.
+pub fn prepared_root(path: &Path) -> Result<PathBuf> {
+    let name = path.display();
+    let real = path.canonicalize().map_err(|error| {
+        let errno = errno_name(error.raw_os_error().unwrap_or_default());
+        Usage(format!("--root {name} cannot be used: {error} ({errno})"))
+    })?;
+    let wrong = |what: &str| Usage(format!("--root {name} {what}"));
+    if !real.is_dir() {
+        return Err(wrong("is not a directory").into());
+    }
+    if real == Path::new("/") {
+        return Err(wrong("is the root that you have already; name another directory").into());
+    }
+    if fs::read_dir(&real).is_err() {
+        return Err(wrong("cannot be read by this user").into());
+    }
+    Ok(real)
+}

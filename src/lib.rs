@@ -1,0 +1,28 @@
+//! Learn what a container is by building one, on your own kernel, step by step.
+//!
+//! The way in: [`lessons`] are tables of experiments, [`lesson`] performs them, [`container`] is
+//! the list of system calls behind each attempt, [`rootfs`] builds the root that they need.
+
+pub mod bench;
+pub mod cli;
+pub mod commands;
+pub mod container;
+pub mod escape;
+pub mod face;
+pub mod host;
+pub mod interrupt;
+pub mod job;
+pub mod json;
+pub mod launch;
+pub mod lesson;
+#[path = "../lessons/mod.rs"]
+pub mod lessons;
+pub mod mounts;
+pub mod observation;
+pub mod progress;
+pub mod proof;
+pub mod quiz;
+pub mod refusal;
+pub mod rootfs;
+pub mod terminal;
+pub mod words;

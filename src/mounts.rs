@@ -1,0 +1,69 @@
+//! The mount table of this process, read from `/proc/self/mountinfo`.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::mount::{MntFlags, umount2};
+
+use crate::refusal::Refusal;
+
+/// The mount points in the order in which they were made (proc_pid_mountinfo(5)).
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn mount_points() -> Result<Vec<PathBuf>> {
+    let table = fs::read("/proc/self/mountinfo").context("open /proc/self/mountinfo")?;
+    let points = table.split(|&byte| byte == b'\n').filter_map(|line| {
+        // The fifth word is the mount point; blanks in it are written as \040.
+        line.split(|&byte| byte == b' ').nth(4).map(unescape)
+    });
+    Ok(points.collect())
+}
+
+/// Detaches everything that is mounted at or below `directory`: what a learner has mounted there
+/// must be gone before the directory is deleted, or its content would be deleted with it.
+///
+/// # Errors
+/// When a mount cannot be detached. Then nothing below may be deleted.
+pub fn detach_below(directory: &Path) -> Result<()> {
+    for point in mount_points()?.iter().rev().filter(|point| point.starts_with(directory)) {
+        umount2(point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
+            .map_err(Refusal::of("umount", point.display()))?;
+    }
+    Ok(())
+}
+
+/// `\040` is a blank: three octal digits after a backslash.
+fn unescape(word: &[u8]) -> PathBuf {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((&first, tail)) = rest.split_first() {
+        let octal = tail.get(..3).filter(|_| first == b'\\');
+        let text = octal.and_then(|digits| std::str::from_utf8(digits).ok());
+        match text.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_and_backslashes_are_unescaped() {
+        assert_eq!(unescape(br"/tmp/a\040b\134c"), Path::new(r"/tmp/a b\c"));
+        assert_eq!(unescape(br"/tmp/end\04"), Path::new(r"/tmp/end\04"));
+    }
+}

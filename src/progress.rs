@@ -1,0 +1,145 @@
+//! What the learner has done so far, kept under the XDG state directory.
+//!
+//! The file belongs to the person who called, under sudo too. It is written to a new file and
+//! then renamed, so that a crash leaves the old one or the new one, never half of each.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use etcetera::BaseStrategy;
+use etcetera::base_strategy::Xdg;
+use nix::unistd::{Uid, User, geteuid};
+use serde::{Deserialize, Serialize};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+
+/// What is remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    schema_version: u32,
+    /// By the lesson's name.
+    lessons: BTreeMap<String, LessonProgress>,
+}
+
+/// What is remembered of a lesson.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LessonProgress {
+    /// How often it was performed to the end, with everything proven.
+    pub verified: u32,
+}
+
+/// A place for the file, and whom it belongs to.
+#[derive(Debug, Clone)]
+pub struct Store {
+    file: PathBuf,
+    /// Set under sudo: the person who called.
+    owner: Option<User>,
+}
+
+impl Store {
+    /// Finds the place: `$XDG_STATE_HOME/workbench`, or `~/.local/state/workbench`. Under sudo
+    /// it is the home of the person who called.
+    ///
+    /// # Errors
+    /// When there is no home directory.
+    pub fn find() -> Result<Self> {
+        let owner = caller_under_sudo();
+        let directory = match &owner {
+            Some(user) => user.dir.join(".local/state"),
+            None => {
+                let home = Xdg::new().context("no home directory")?;
+                home.state_dir().unwrap_or_else(|| home.home_dir().join(".local/state"))
+            }
+        };
+        Ok(Self { file: directory.join("workbench/progress.json"), owner })
+    }
+
+    /// Reads what is remembered; nothing yet is no error.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is of a newer version. A damaged one is kept aside.
+    pub fn load(&self) -> Result<Progress> {
+        let name = self.file.display();
+        let text = match fs::read_to_string(&self.file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Progress::default()),
+            Err(error) => return Err(error).with_context(|| format!("open {name}")),
+        };
+        match serde_json::from_str::<Progress>(&text) {
+            Ok(progress) if progress.schema_version <= VERSION => Ok(progress),
+            Ok(_) => anyhow::bail!("{name} was written by a newer workbench; it is left alone"),
+            Err(error) => {
+                let aside = self.file.with_extension("json.damaged");
+                fs::rename(&self.file, &aside)?;
+                let aside = aside.display();
+                anyhow::bail!("{name} is damaged ({error}); it was moved to {aside}")
+            }
+        }
+    }
+
+    /// Remembers that a lesson was performed to its end.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn record_verified(&self, lesson: &str) -> Result<()> {
+        let mut progress = self.load()?;
+        progress.schema_version = VERSION;
+        progress.lessons.entry(lesson.to_owned()).or_default().verified += 1;
+        self.save(&progress)
+    }
+
+    fn save(&self, progress: &Progress) -> Result<()> {
+        let directory = self.file.parent().context("no directory for the progress")?;
+        self.make_directories(directory)?;
+        let new = self.file.with_extension(format!("json.{}", std::process::id()));
+        let text = serde_json::to_string_pretty(progress)? + "\n";
+        fs::write(&new, text).with_context(|| format!("write {}", new.display()))?;
+        self.give_to_owner(&new)?;
+        fs::rename(&new, &self.file).with_context(|| format!("rename {}", new.display()))
+    }
+
+    /// Each directory that is made belongs to the caller as well.
+    fn make_directories(&self, directory: &Path) -> Result<()> {
+        if directory.is_dir() {
+            return Ok(());
+        }
+        if let Some(parent) = directory.parent() {
+            self.make_directories(parent)?;
+        }
+        fs::create_dir(directory).with_context(|| format!("mkdir {}", directory.display()))?;
+        self.give_to_owner(directory)
+    }
+
+    fn give_to_owner(&self, path: &Path) -> Result<()> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        chown(path, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))
+            .with_context(|| format!("chown {}", path.display()))
+    }
+}
+
+impl Progress {
+    /// Whether nothing was done yet.
+    pub fn is_empty(&self) -> bool {
+        self.lessons.is_empty()
+    }
+
+    /// How often a lesson was performed to its end.
+    pub fn times_verified(&self, lesson: &str) -> u32 {
+        self.lessons.get(lesson).map_or(0, |progress| progress.verified)
+    }
+}
+
+/// sudo(8) says who called in `SUDO_UID`.
+fn caller_under_sudo() -> Option<User> {
+    let uid: u32 = env::var("SUDO_UID").ok()?.parse().ok()?;
+    if !geteuid().is_root() || uid == 0 {
+        return None;
+    }
+    User::from_uid(Uid::from_raw(uid)).ok().flatten()
+}

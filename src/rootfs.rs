@@ -1,0 +1,158 @@
+//! A root file system made of the host's own programs.
+//!
+//! The article copies `bash` by hand, runs `ldd`, and copies what it prints. This module does the
+//! same without running anything: it reads from the ELF file which loader the program names and
+//! which libraries it needs ([`elf`]), finds them as the loader would ([`linker`]), and copies
+//! each to its *own path* in the new root, with the symbolic links on the way ([`Tree::walk`]).
+//!
+//! Files are copied, never linked or bound: what a learner breaks inside cannot break the host.
+
+pub mod elf;
+pub mod linker;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+pub use linker::{Closure, Library};
+pub use tree::{Stop, Tree};
+
+/// Where programs are looked for, in the order of the article's host: `/bin` before `/usr/bin`,
+/// because that is how the article calls them. The caller's own `PATH` comes after these.
+pub const SEARCH_PATH: [&str; 6] =
+    ["/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+
+/// A root under construction: an empty directory, and the tree that it is filled from.
+#[derive(Debug, Clone)]
+pub struct NewRoot {
+    path: PathBuf,
+    source: Tree,
+}
+
+impl NewRoot {
+    /// Makes the directory `path`, empty, to be filled from `source`.
+    ///
+    /// # Errors
+    /// When the directory exists already or cannot be made (mkdir(2)).
+    pub fn create(path: &Path, source: Tree) -> Result<Self> {
+        fs::create_dir(path).with_context(|| format!("mkdir {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), source })
+    }
+
+    /// The directory, as seen from outside.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a path of the inside lies when seen from outside.
+    pub fn outside(&self, inside: &Path) -> PathBuf {
+        self.path.join(inside.strip_prefix("/").unwrap_or(inside))
+    }
+
+    /// Whether a path can be reached inside, each symbolic link taken as the inside takes it.
+    pub fn has(&self, inside: &Path) -> bool {
+        Tree::at(&self.path).resolve(inside).is_ok()
+    }
+
+    // ANCHOR: install
+    /// Copies a program, its loader and every library that it needs.
+    ///
+    /// # Errors
+    /// When something cannot be found (the error names it, and who asked for it) or copied.
+    pub fn install(&self, program: &OsStr) -> Result<Closure> {
+        let closure = self.closure_of(program)?;
+        for file in closure.files() {
+            self.copy(file)?;
+        }
+        Ok(closure)
+    }
+    // ANCHOR_END: install
+
+    /// What a program needs, found in the source tree; nothing is copied.
+    ///
+    /// # Errors
+    /// When the program, its loader or a library cannot be found or read.
+    pub fn closure_of(&self, program: &OsStr) -> Result<Closure> {
+        let path = find_program(&self.source, program)?;
+        linker::closure(&self.source, &path)
+    }
+
+    // ANCHOR: copy
+    /// Copies one file to the same path in the new root, and makes again the directories and the
+    /// symbolic links that lead to it: on most hosts `/bin` is a link to `usr/bin`.
+    ///
+    /// # Errors
+    /// When a component does not exist, or is not readable, or the disk is full.
+    pub fn copy(&self, file: &Path) -> Result<()> {
+        for stop in self.source.walk(file)? {
+            match stop {
+                Stop::Directory(at) => self.make_directory(&self.outside(&at))?,
+                Stop::Link(at, target) => self.make_link(&self.outside(&at), &target)?,
+                Stop::File(at) => copy_file(&self.source.outside(&at), &self.outside(&at))?,
+            }
+        }
+        Ok(())
+    }
+    // ANCHOR_END: copy
+
+    fn make_directory(&self, path: &Path) -> Result<()> {
+        if path == self.path || path.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir(path).with_context(|| format!("mkdir {}", path.display()))
+    }
+
+    fn make_link(&self, path: &Path, target: &Path) -> Result<()> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Ok(());
+        }
+        symlink(target, path)
+            .with_context(|| format!("ln -s {} {}", target.display(), path.display()))
+    }
+}
+
+/// Finds a program by its name, as a shell would, in [`SEARCH_PATH`] and then in `PATH`.
+///
+/// # Errors
+/// When no directory has an executable file of that name.
+pub fn find_program(tree: &Tree, program: &OsStr) -> Result<PathBuf> {
+    if Path::new(program).components().count() > 1 {
+        return Ok(PathBuf::from(program));
+    }
+    let callers = std::env::var_os("PATH").unwrap_or_default();
+    let places = SEARCH_PATH.iter().map(PathBuf::from).chain(std::env::split_paths(&callers));
+    for candidate in places.map(|place| place.join(program)) {
+        if tree.resolve(&candidate).is_ok_and(|file| is_executable(&tree.outside(&file))) {
+            return Ok(candidate);
+        }
+    }
+    bail!("`{}` is not installed here: no directory of PATH has it", program.to_string_lossy())
+}
+
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Copies a regular file with its permissions, less the set-user-ID and set-group-ID bits: a copy
+/// of `mount` owned by root must not hand root to whoever finds it. The kernel shares the blocks
+/// where the file system can (`copy_file_range(2)`, called by the standard library).
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        return Ok(());
+    }
+    fs::copy(from, to).with_context(|| format!("cp {} {}", from.display(), to.display()))?;
+    let mode = fs::metadata(to)?.permissions().mode();
+    // The owner may always write: a learner wants to edit and delete what was copied.
+    fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o777 | 0o200))
+        .with_context(|| format!("chmod {}", to.display()))
+}
+
+/// The directories in which the given programs lie: what `PATH` has to say inside.
+pub fn directories_of<'a>(programs: impl IntoIterator<Item = &'a Path>) -> BTreeSet<PathBuf> {
+    programs.into_iter().filter_map(Path::parent).map(Path::to_owned).collect()
+}

@@ -1,0 +1,349 @@
+//! Finding libraries as the loader would, without running it.
+//!
+//! `ldd` answers the same question, but it may do so by executing the program (ldd(1),
+//! "Security"), it must itself be installed, and it cannot look into a root of another machine.
+//! The rules are those of ld.so(8) for glibc, and of its path file for musl.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::elf::{self, Elf, Executable, Machine};
+use super::tree::Tree;
+
+/// A program and all that has to lie beside it before it can start.
+#[derive(Debug, Clone)]
+pub struct Closure {
+    /// The program itself.
+    pub program: PathBuf,
+    /// The loader that the program names (`PT_INTERP`), or the interpreter of a script.
+    pub interpreter: Option<PathBuf>,
+    /// The libraries, each once, in the order in which the loader meets them.
+    pub libraries: Vec<Library>,
+    /// Files that tell the loader where to look, where a library lies off the default paths.
+    pub maps: Vec<PathBuf>,
+}
+
+/// A library, and why it is needed.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// The name that was asked for (`DT_NEEDED`).
+    pub name: String,
+    /// Where the loader finds it.
+    pub path: PathBuf,
+    /// The file that asked for it first.
+    pub wanted_by: PathBuf,
+}
+
+impl Closure {
+    /// Every file of the closure: program, loader, libraries, and the loader's map if needed.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let libraries = self.libraries.iter().map(|library| &library.path);
+        let rest = self.interpreter.iter().chain(libraries).chain(&self.maps);
+        std::iter::once(&self.program).chain(rest).map(PathBuf::as_path)
+    }
+}
+
+// ANCHOR: closure
+/// The whole closure of a program that lies in `tree`.
+///
+/// # Errors
+/// When a file cannot be found or read; the error names the library and who asked for it.
+pub fn closure(tree: &Tree, program: &Path) -> Result<Closure> {
+    let file = tree.resolve(program).with_context(|| format!("open {}", program.display()))?;
+    match elf::read(&tree.outside(&file))? {
+        Executable::Elf(elf) => Search::start(tree, program, file, elf)?.run(),
+        Executable::Script { interpreter } => {
+            let mut closure = closure(tree, &interpreter)
+                .with_context(|| format!("{} is a script", program.display()))?;
+            closure.maps.extend(closure.interpreter.take());
+            closure.interpreter = Some(std::mem::replace(&mut closure.program, program.to_owned()));
+            Ok(closure)
+        }
+    }
+}
+// ANCHOR_END: closure
+
+/// A file that was loaded: its headers, where it lies, and who asked for it.
+struct Loaded {
+    path: PathBuf,
+    elf: Elf,
+    asked_by: Option<usize>,
+}
+
+struct Search<'a> {
+    tree: &'a Tree,
+    machine: Machine,
+    musl: bool,
+    /// What ldconfig or the administrator added to the loader's directories.
+    configured: Vec<PathBuf>,
+    /// The directories that are compiled into the loader.
+    defaults: Vec<PathBuf>,
+    loaded: Vec<Loaded>,
+    closure: Closure,
+}
+
+impl<'a> Search<'a> {
+    fn start(tree: &'a Tree, program: &Path, file: PathBuf, elf: Elf) -> Result<Self> {
+        let interpreter = elf.interpreter.clone();
+        if let Some(loader) = &interpreter {
+            tree.resolve(loader).with_context(|| {
+                format!("{} names the loader {}", program.display(), loader.display())
+            })?;
+        }
+        let musl = interpreter.as_deref().is_some_and(is_musl);
+        let machine = elf.machine;
+        Ok(Self {
+            tree,
+            machine,
+            musl,
+            configured: configured_directories(tree, interpreter.as_deref(), musl),
+            defaults: default_directories(machine, musl),
+            closure: Closure {
+                program: program.to_owned(),
+                interpreter,
+                libraries: Vec::new(),
+                maps: Vec::new(),
+            },
+            // `$ORIGIN` of a program is where it really lies, without symbolic links.
+            loaded: vec![Loaded { path: file, elf, asked_by: None }],
+        })
+    }
+
+    // ANCHOR: breadth_first
+    /// Breadth first, as the loader goes: the program's own needs, then the needs of those.
+    /// A name that is already loaded, under its file name or its SONAME, is not looked for again.
+    fn run(mut self) -> Result<Closure> {
+        let mut known = self.names_of_the_loader();
+        let mut queue = VecDeque::from([0]);
+        while let Some(asker) = queue.pop_front() {
+            for name in self.loaded[asker].elf.needed.clone() {
+                if !known.insert(name.clone()) || self.is_the_loader_itself(&name) {
+                    continue;
+                }
+                let (path, elf) = self.find(&name, asker)?;
+                known.extend(elf.soname.clone());
+                queue.push_back(self.loaded.len());
+                self.remember(name, path, elf, asker);
+            }
+        }
+        Ok(self.closure)
+    }
+    // ANCHOR_END: breadth_first
+
+    /// The C library needs the loader by name as well; it is in the closure already.
+    fn names_of_the_loader(&self) -> HashSet<String> {
+        let name = self.closure.interpreter.as_deref().and_then(Path::file_name);
+        name.map(|name| name.to_string_lossy().into_owned()).into_iter().collect()
+    }
+
+    fn remember(&mut self, name: String, path: PathBuf, elf: Elf, asker: usize) {
+        let wanted_by = self.loaded[asker].path.clone();
+        self.closure.libraries.push(Library { name, path: path.clone(), wanted_by });
+        self.loaded.push(Loaded { path, elf, asked_by: Some(asker) });
+    }
+
+    /// musl is one file: loader, C library, threads and mathematics.
+    fn is_the_loader_itself(&self, name: &str) -> bool {
+        const PARTS: [&str; 7] = ["c", "pthread", "rt", "m", "dl", "util", "xnet"];
+        let part = |stem: &str| PARTS.iter().any(|part| stem == *part);
+        self.musl && name.strip_prefix("lib").and_then(|rest| rest.split('.').next()).is_some_and(part)
+    }
+
+    // ANCHOR: find
+    /// The order of ld.so(8): RPATH of the asker and of those who asked for it, or RUNPATH of
+    /// the asker alone; then what is configured; then the defaults. A file for another machine
+    /// is passed over. `LD_LIBRARY_PATH` does not count: nothing of it is set inside.
+    fn find(&mut self, name: &str, asker: usize) -> Result<(PathBuf, Elf)> {
+        if name.contains('/') {
+            let found = self.usable(&PathBuf::from(name));
+            return found.with_context(|| self.not_found(name, asker));
+        }
+        for directory in self.own_directories(asker) {
+            if let Some(found) = self.usable(&directory.join(name)) {
+                return Ok(found);
+            }
+        }
+        if self.loaded[asker].elf.no_default_directories {
+            bail!(self.not_found(name, asker));
+        }
+        for directory in self.configured.clone() {
+            if let Some(found) = self.usable(&directory.join(name)) {
+                self.tell_the_loader_about(&directory);
+                return Ok(found);
+            }
+        }
+        let found = self.defaults.iter().find_map(|place| self.usable(&place.join(name)));
+        found.with_context(|| self.not_found(name, asker))
+    }
+    // ANCHOR_END: find
+
+    fn own_directories(&self, asker: usize) -> Vec<PathBuf> {
+        let mut directories = Vec::new();
+        let asks = &self.loaded[asker];
+        // musl treats both alike, and both are inherited.
+        if asks.elf.runpath.is_empty() || self.musl {
+            let mut next = Some(asker);
+            while let Some(index) = next {
+                let file = &self.loaded[index];
+                if file.elf.runpath.is_empty() || self.musl {
+                    directories.extend(self.expand(&file.elf.rpath, &file.path));
+                }
+                if self.musl {
+                    directories.extend(self.expand(&file.elf.runpath, &file.path));
+                }
+                next = file.asked_by;
+            }
+        } else {
+            directories.extend(self.expand(&asks.elf.runpath, &asks.path));
+        }
+        directories
+    }
+
+    /// `$ORIGIN` is the directory of the file that says it, `$LIB` depends on the system, and
+    /// `$PLATFORM` is the machine's name (ld.so(8), "Dynamic string tokens").
+    fn expand(&self, directories: &[String], file: &Path) -> Vec<PathBuf> {
+        let origin = file.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
+        let machine = self.machine.name();
+        let libs = [format!("lib/{machine}-linux-gnu"), "lib64".to_owned(), "lib".to_owned()];
+        let mut expanded = Vec::new();
+        for directory in directories {
+            let known = replace(&replace(directory, "ORIGIN", &origin), "PLATFORM", machine);
+            for lib in &libs {
+                let path = PathBuf::from(replace(&known, "LIB", lib));
+                if !expanded.contains(&path) {
+                    expanded.push(path);
+                }
+            }
+        }
+        expanded
+    }
+
+    fn usable(&self, path: &Path) -> Option<(PathBuf, Elf)> {
+        let file = self.tree.resolve(path).ok()?;
+        match elf::read(&self.tree.outside(&file)) {
+            Ok(Executable::Elf(elf)) if elf.machine == self.machine => Some((path.to_owned(), elf)),
+            _ => None,
+        }
+    }
+
+    /// A library that lies off the defaults is found inside only if the loader's own list of
+    /// directories is there too.
+    fn tell_the_loader_about(&mut self, directory: &Path) {
+        let list = match (&self.closure.interpreter, self.musl) {
+            (Some(loader), true) => musl_path_file(loader),
+            _ => PathBuf::from("/etc/ld.so.cache"),
+        };
+        let is_default = self.defaults.iter().any(|place| place == directory);
+        if !is_default && !self.closure.maps.contains(&list) && self.tree.resolve(&list).is_ok() {
+            self.closure.maps.push(list);
+        }
+    }
+
+    fn not_found(&self, name: &str, asker: usize) -> String {
+        let asker = self.loaded[asker].path.display();
+        format!("the library {name} was not found; {asker} asks for it (DT_NEEDED)")
+    }
+}
+
+impl Machine {
+    /// As the loader names it in `$PLATFORM` and in Debian's multi-architecture directories.
+    pub fn name(self) -> &'static str {
+        match self.number {
+            3 => "i386",
+            21 => "powerpc64le",
+            22 => "s390x",
+            40 => "arm",
+            62 => "x86_64",
+            183 => "aarch64",
+            243 => "riscv64",
+            _ => "unknown",
+        }
+    }
+}
+
+fn replace(text: &str, token: &str, value: &str) -> String {
+    text.replace(&format!("${{{token}}}"), value).replace(&format!("${token}"), value)
+}
+
+fn is_musl(loader: &Path) -> bool {
+    loader.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-musl-"))
+}
+
+/// `/lib/ld-musl-x86_64.so.1` reads `/etc/ld-musl-x86_64.path`.
+fn musl_path_file(loader: &Path) -> PathBuf {
+    let name = loader.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
+    PathBuf::from(format!("/etc/{}.path", name.trim_end_matches(".so")))
+}
+
+fn default_directories(machine: Machine, musl: bool) -> Vec<PathBuf> {
+    if musl {
+        return ["/lib", "/usr/local/lib", "/usr/lib"].map(PathBuf::from).to_vec();
+    }
+    let triplet = match machine.name() {
+        "arm" => "arm-linux-gnueabihf".to_owned(),
+        name => format!("{name}-linux-gnu"),
+    };
+    let mut places = vec![format!("/lib/{triplet}"), format!("/usr/lib/{triplet}")];
+    if machine.is_64_bit {
+        places.extend(["/lib64".to_owned(), "/usr/lib64".to_owned()]);
+    }
+    places.extend(["/lib".to_owned(), "/usr/lib".to_owned()]);
+    places.into_iter().map(PathBuf::from).collect()
+}
+
+fn configured_directories(tree: &Tree, loader: Option<&Path>, musl: bool) -> Vec<PathBuf> {
+    match loader {
+        Some(loader) if musl => {
+            let text = read_text(tree, &musl_path_file(loader)).unwrap_or_default();
+            text.split([':', '\n']).filter(|part| !part.is_empty()).map(PathBuf::from).collect()
+        }
+        _ => listed_in(tree, Path::new("/etc/ld.so.conf"), 0),
+    }
+}
+
+/// The directories of ld.so.conf and of the files that it includes (ldconfig(8)).
+fn listed_in(tree: &Tree, conf: &Path, depth: usize) -> Vec<PathBuf> {
+    let text = read_text(tree, conf).unwrap_or_default();
+    let mut directories = Vec::new();
+    for line in text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
+        match line.strip_prefix("include") {
+            Some(pattern) if depth < 8 => {
+                for file in matching(tree, conf, pattern.trim()) {
+                    directories.extend(listed_in(tree, &file, depth + 1));
+                }
+            }
+            None if !line.is_empty() => directories.push(PathBuf::from(line)),
+            _ => {}
+        }
+    }
+    directories
+}
+
+/// The files that an `include` names. Every distribution writes `DIRECTORY/*.conf`.
+fn matching(tree: &Tree, conf: &Path, pattern: &str) -> Vec<PathBuf> {
+    let pattern = conf.parent().unwrap_or(Path::new("/")).join(pattern);
+    let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name()) else {
+        return Vec::new();
+    };
+    let name = name.to_string_lossy();
+    let Some((start, end)) = name.split_once('*') else { return vec![pattern.clone()] };
+    let entries = tree.resolve(directory).and_then(|real| fs::read_dir(tree.outside(&real)));
+    let fits = |name: &str| name.starts_with(start) && name.ends_with(end);
+    let mut files: Vec<PathBuf> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| fits(&entry.file_name().to_string_lossy()))
+        .map(|entry| directory.join(entry.file_name()))
+        .collect();
+    files.sort();
+    files
+}
+
+fn read_text(tree: &Tree, path: &Path) -> Option<String> {
+    let file = tree.resolve(path).ok()?;
+    Some(String::from_utf8_lossy(&fs::read(tree.outside(&file)).ok()?).into_owned())
+}
