@@ -1,8 +1,7 @@
 //! Ctrl-C at any moment: children die, the terminal is restored, the directory is deleted.
 //!
 //! The signals are blocked in every thread, and one thread waits for them (sigwait(3)). So no
-//! code runs inside a signal handler, and none of it needs `unsafe`. A process that is started
-//! by the standard library begins with no signal blocked.
+//! code runs inside a signal handler, and none of it needs `unsafe`.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -59,6 +58,16 @@ pub fn watch() -> Result<()> {
 }
 // ANCHOR_END: watch
 
+/// Unblocks the signals in a child, which inherits the mask of its parent: the program that it
+/// becomes must feel Ctrl-C as any other does.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn unwatch() -> Result<()> {
+    SigSet::all().thread_unblock().map_err(Refusal::of("sigprocmask", "SIG_UNBLOCK"))?;
+    Ok(())
+}
+
 /// From now on an interruption deletes this directory.
 pub fn deletes(directory: &Path) {
     tidy().directory = Some(directory.to_owned());
@@ -104,8 +113,9 @@ pub fn restore_terminal() {
     }
 }
 
-/// Kills our children until there are none: an orphan of one of them becomes ours in turn.
-fn end_children() {
+/// Kills our children until there are none: what a learner has started in a shell of ours and
+/// left behind has become our child in turn.
+pub fn end_children() {
     loop {
         // A child that has taken another identity, such as sudo, is not ours to kill.
         let killed: Vec<Pid> =

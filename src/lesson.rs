@@ -328,7 +328,7 @@ impl<W: World> Performance<'_, W> {
         let mut anchors = vec![attempt, step];
         anchors.dedup();
         let parts = anchors.iter().filter_map(|id| words::passage(self.lesson.source, id));
-        parts.collect::<Vec<_>>().join("\n")
+        parts.collect::<Vec<_>>().join("\n\n")
     }
 
     fn passage(&self, name: &str) -> String {

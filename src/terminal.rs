@@ -1,6 +1,7 @@
 //! The face that people see: text on a terminal, or in a log. This module and [`crate::json`]
 //! are the only ones that print what was asked for.
 
+mod command_line;
 pub mod markdown;
 mod prompt;
 
@@ -59,6 +60,8 @@ pub struct Terminal {
 /// No line is longer than this, however wide the terminal: long lines tire.
 const WIDEST: usize = 80;
 const NARROWEST: usize = 20;
+/// Where the second column begins.
+const COLUMN: usize = 13;
 
 impl Terminal {
     /// Writes to standard output. Colour follows NO_COLOR, CLICOLOR_FORCE, TERM and the stream,
@@ -121,38 +124,70 @@ impl Terminal {
         Ok(())
     }
 
-    /// A label and what belongs to it, in two columns; the second is never broken, so that a
-    /// command can be copied.
+    /// A label and what belongs to it, in two columns; a label without a line is a new row.
     fn row(&mut self, label: &str, text: &str) -> Result<()> {
-        match self.look {
-            Look::Human => self.line(&format!("  {} {text}", format!("{label:<10}").dimmed())),
-            Look::Plain => self.line(&format!("{label}: {text}")),
+        match (self.look, label) {
+            (Look::Human, _) => self.line(&format!("  {} {text}", format!("{label:<10}").dimmed())),
+            (Look::Plain, "") => self.line(text),
+            (Look::Plain, _) => self.line(&format!("{label}: {text}")),
         }
+    }
+
+    /// A label and a command, which can be copied even where it takes several lines.
+    fn command(&mut self, label: &str, command: &str, mark: &str) -> Result<()> {
+        let room = self.width.saturating_sub(COLUMN);
+        let lines = match self.look {
+            Look::Human => command_line::fold(command, room),
+            Look::Plain => vec![command.to_owned()],
+        };
+        let last = lines.len() - 1;
+        for (place, line) in lines.iter().enumerate() {
+            let label = if place == 0 { label } else { "" };
+            let indent = if place == 0 { "" } else { "  " };
+            let mark = if place == last { mark } else { "" };
+            self.row(label, &format!("{indent}{}{mark}", line.cyan()))?;
+        }
+        Ok(())
+    }
+
+    /// A label and a text, which may take several lines.
+    fn text(&mut self, label: &str, text: &str) -> Result<()> {
+        let room = self.width.saturating_sub(COLUMN).max(NARROWEST);
+        let mut label = label;
+        for line in text.lines().flat_map(|line| wrap(line, room, "", "")) {
+            self.row(label, &line)?;
+            label = "";
+        }
+        Ok(())
+    }
+
+    /// A label and what a program printed, line for line.
+    fn verbatim(&mut self, label: &str, text: &str) -> Result<()> {
+        for (place, line) in text.lines().enumerate() {
+            self.row(if place == 0 { label } else { "" }, line)?;
+        }
+        Ok(())
     }
 
     fn trying(&mut self, article: &str, typed: &str, run: &str) -> Result<()> {
         self.line("")?;
-        self.row("article", &article.cyan().to_string())?;
-        self.row("today", &typed.cyan().to_string())?;
+        self.command("article", article, "")?;
+        self.command("today", typed, "")?;
         if run != typed {
-            self.row("we run", &run.cyan().to_string())?;
+            self.command("we run", run, "")?;
         }
         Ok(())
     }
 
     fn observed(&mut self, predict: Prediction, outcome: &Outcome) -> Result<()> {
-        self.line("")?;
         let mark = if predict.matches(&outcome.observation) {
             self.mark("✓", "as predicted").green()
         } else {
             self.mark("✗", "NOT as predicted").red().bold()
         };
-        self.row("predicted", &predict.to_string())?;
-        self.row("observed", &format!("{}  {mark}", outcome.observation))?;
-        for (place, line) in outcome.said.lines().enumerate() {
-            self.row(if place == 0 { "it printed" } else { "" }, line)?;
-        }
-        Ok(())
+        self.text("predicted", &predict.to_string())?;
+        self.text("observed", &format!("{}  {mark}", outcome.observation))?;
+        self.verbatim("it printed", &outcome.said)
     }
 
     fn answer(&mut self, question: &Question, guess: Option<usize>) -> Result<()> {
@@ -173,15 +208,11 @@ impl Terminal {
             Verdict::Fails => self.mark("✗", "DOES NOT HOLD").red().bold(),
             Verdict::CouldNotLook(_) => self.mark("?", "could not look").yellow(),
         };
-        self.row(label, &format!("{}  {mark}", asked.cyan()))?;
-        let answer = match verdict {
-            Verdict::CouldNotLook(why) => why,
-            _ => answer,
-        };
-        for line in answer.lines() {
-            self.row("", line)?;
+        self.command(label, asked, &format!("  {mark}"))?;
+        match verdict {
+            Verdict::CouldNotLook(why) => self.verbatim("", why),
+            _ => self.verbatim("", answer),
         }
-        Ok(())
     }
 
     fn ended(&mut self, ending: &Ending, left_behind: &[String], closing: &str) -> Result<()> {
@@ -245,11 +276,10 @@ impl Face for Terminal {
             }
             Event::Trying { article, typed, run } => self.trying(article, typed, run),
             Event::Observed { predict, outcome, guess, question } => {
+                self.line("")?;
                 if let Some((question, place)) = question.zip(guess) {
                     let choices = question.choices();
-                    let said = choices.get(place).map_or("", |choice| choice.text);
-                    self.line("")?;
-                    self.row("you said", said)?;
+                    self.text("you said", choices.get(place).map_or("", |choice| choice.text))?;
                 }
                 self.observed(predict, outcome)?;
                 match question {
@@ -264,7 +294,7 @@ impl Face for Terminal {
             Event::Why { passage } => self.prose(passage),
             Event::Fixed { typed, passage } => {
                 self.line("")?;
-                self.row("fix", &typed.cyan().to_string())?;
+                self.command("fix", typed, "")?;
                 self.prose(passage)
             }
             Event::Proof { side, evidence } => {
@@ -279,8 +309,8 @@ impl Face for Terminal {
             }
             Event::ShellOpens { typed } => {
                 self.line("")?;
-                self.row("shell", &typed.cyan().to_string())?;
-                self.row("", "`exit` or Ctrl-D brings you back")
+                self.command("shell", typed, "")?;
+                self.text("", "$ROOT is the new root; exit or Ctrl-D brings you back.")
             }
             Event::Ended { ending, left_behind, closing } => {
                 self.ended(ending, left_behind, closing)

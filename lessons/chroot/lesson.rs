@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::bench::Bench;
 use crate::container::{Identity, Recipe};
 use crate::escape::Escape;
-use crate::host::{self, Unmet};
+use crate::host::{self, Unmet, Usage};
 use crate::job::{Job, in_shell_words, typed_path};
 use crate::launch::{Held, Launcher};
 use crate::lesson::{Experiment, Leaves, Lesson, Proof, Round, Setting, Setup, World};
@@ -94,13 +94,13 @@ const TOOLS: Experiment<Parties> = Experiment {
 
 const FILES: Experiment<Parties> = Experiment {
     id: "files",
-    article: "(\"the new file system has no visibility outside of its new root\")",
+    article: "(said, not shown)",
     setting: Setting::AnyRoot,
     stage: hide_a_secret_on_the_host,
     attempt: read_the_secret,
     rounds: &[Round {
         id: "shared-root",
-        article: "(before: one root for everyone)",
+        article: "(not in the article)",
         predict: Prediction::Exits(0),
         cause: the_root_is_ours,
         fix: give_the_party_its_own_root,
@@ -116,7 +116,7 @@ const FILES: Experiment<Parties> = Experiment {
 
 const KILL: Experiment<Parties> = Experiment {
     id: "kill",
-    article: "(\"one party could kill one of the other's processes\")",
+    article: "(feared, not shown)",
     setting: Setting::AnyRoot,
     stage: a_neighbour_moves_in,
     attempt: kill_the_neighbour,
@@ -140,7 +140,7 @@ const ESCAPE: Experiment<Parties> = Experiment {
     works: Prediction::Exits(0),
     proofs: &[
         Proof { side: Side::Inside, ask: the_root_is_the_hosts_again },
-        Proof { side: Side::Inside, ask: the_secret_is_read_word_for_word },
+        Proof { side: Side::Outside, ask: the_secret_is_read_word_for_word },
     ],
     leaves: Leaves::Open,
 };
@@ -208,6 +208,9 @@ impl World for Parties {
         let bash = closure_of_bash(&workshop)?;
         let launcher = Launcher::new(setup.program, path_inside(&bash.program));
         let identity = host::identity_that_may_chroot(&launcher, workshop.path())?;
+        if let Some(root) = &setup.root {
+            check_prepared_root(&launcher, identity, root)?;
+        }
         let secret = bench.path().join("secret-of-the-host");
         let walls = if setup.root.is_some() { Walls::OwnRoot } else { Walls::Building };
         let root = setup.root.unwrap_or_else(|| workshop.path().to_owned());
@@ -266,6 +269,18 @@ fn closure_of_bash(workshop: &NewRoot) -> Result<Closure> {
         return Err(missing(why, "use a host whose bash is dynamically linked").into());
     }
     Ok(closure)
+}
+
+/// A root that the learner brings has to have what the attempts type.
+fn check_prepared_root(launcher: &Launcher, identity: Identity, root: &Path) -> Result<()> {
+    let recipe = Recipe { identity, root: Some(root.to_owned()), escape: None };
+    let outcome = launcher.run(&Job::bash(&recipe, "type ls cat"))?;
+    if outcome.observation == (Observation::Exited { status: 0 }) {
+        return Ok(());
+    }
+    let (name, observed, said) = (root.display(), outcome.observation, outcome.said);
+    let why = if said.is_empty() { observed.to_string() } else { said.replace('\n', "; ") };
+    Err(Usage(format!("--root {name} has no bash, ls and cat that can run: {why}")).into())
 }
 
 /// Inside, programs are found where they were found outside, and in the usual places.
@@ -544,17 +559,20 @@ fn leave_and_read_the_secret(parties: &Parties) -> Job {
 }
 // ANCHOR_END: escape
 
-/// After the escape, `/` is the host's `/`, by device and inode.
+/// After the escape, `/` is the host's `/`, by its inode.
 fn the_root_is_the_hosts_again(parties: &Parties) -> Result<Evidence> {
     let recipe = Recipe { escape: Some(Escape::SecondChroot), ..parties.party() };
-    let fugitive = parties.launcher.hold(&waiting_bash(&recipe))?;
-    Ok(proof::root_is(fugitive.pid(), Path::new("/")))
+    let job = Job::new(&recipe, &["ls", "-di", "/"]);
+    let answer = parties.launcher.run(&job)?.said;
+    let (_, inode) = proof::identity(Path::new("/"))?;
+    let is_so = answer.trim() == format!("{inode} /");
+    Ok(Evidence::new(job.as_run(), answer, Is::from(is_so)))
 }
 
 /// What came out is what the host had written.
 fn the_secret_is_read_word_for_word(parties: &Parties) -> Result<Evidence> {
-    let job = leave_and_read_the_secret(parties);
-    let said = parties.launcher.run(&job)?.said;
+    let said = parties.launcher.run(&leave_and_read_the_secret(parties))?.said;
     let secret = fs::read_to_string(&parties.secret)?;
-    Ok(Evidence::new(job.as_run(), said.clone(), Is::from(said == secret.trim_end())))
+    let asked = format!("cat {}", typed_path(&parties.secret));
+    Ok(Evidence::new(asked, secret.trim_end(), Is::from(said == secret.trim_end())))
 }

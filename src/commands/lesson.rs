@@ -51,7 +51,9 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
         Err(error) => return cannot_run(lesson.name, args.format, error),
     };
     let mut face = face(args.format, pace, lesson.name);
-    let ending = perform(lesson, &experiments, world, &mut *face, args.shell_at.as_deref())?;
+    let ending = perform(lesson, &experiments, world, &mut *face, args.shell_at.as_deref());
+    interrupt::end_children();
+    let ending = ending?;
     if ending == Ending::Verified && args.root.is_none() {
         remember(lesson.name);
     }

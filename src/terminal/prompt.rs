@@ -35,7 +35,7 @@ impl Terminal {
             }
         }
         self.line("")?;
-        let prompt = format!("Your prediction (1 to {}, or Enter for none)", choices.len());
+        let prompt = format!("Your prediction (1 to {}, or Enter for none): ", choices.len());
         loop {
             let Answer::Line(line) = self.ask(&prompt)? else { return Ok(None) };
             match line.trim().parse::<usize>() {
@@ -49,7 +49,7 @@ impl Terminal {
     /// Shows code or hint as often as they are wanted, and returns what leads on.
     pub(super) fn ask_what_next(&mut self, pause: &Pause) -> Result<Next> {
         let on = if pause.last { "finish" } else { "go on" };
-        let prompt = format!("Enter: {on}, c: code, s: shell, h: hint, q: quit");
+        let prompt = format!("Enter: {on}, c: code, s: shell, h: hint, q: quit > ");
         self.line("")?;
         loop {
             let Answer::Line(line) = self.ask(&prompt)? else { return Ok(Next::Quit) };
@@ -68,11 +68,13 @@ impl Terminal {
     fn code(&mut self, code: &str) -> Result<()> {
         self.line("")?;
         for line in code.lines() {
-            let shown = match line.trim_start().starts_with("//") {
-                true => line.dimmed().to_string(),
-                false => line.to_owned(),
-            };
-            self.line(&format!("  {shown}"))?;
+            let text = line.trim_start();
+            let indent = " ".repeat(2 + line.len() - text.len());
+            let again = if text.starts_with("///") { "/// " } else { "    " };
+            for part in wrap(text, self.width, &indent, &format!("{indent}{again}")) {
+                let is_comment = text.starts_with("//");
+                self.line(&if is_comment { part.dimmed().to_string() } else { part })?;
+            }
         }
         Ok(())
     }
@@ -86,7 +88,7 @@ impl Terminal {
 
     /// Nothing moves and nothing is redrawn.
     fn ask_by_line(&mut self, prompt: &str) -> Result<Answer> {
-        write!(self.out, "{prompt}: ")?;
+        write!(self.out, "{prompt}")?;
         self.out.flush()?;
         let mut line = String::new();
         match io::stdin().lock().read_line(&mut line)? {
@@ -122,7 +124,7 @@ impl Theme for Quiet {
         prompt: &str,
         _default: Option<&str>,
     ) -> std::fmt::Result {
-        write!(out, "{}: ", prompt.bold())
+        write!(out, "{}", prompt.bold())
     }
 
     fn format_input_prompt_selection(
@@ -131,6 +133,6 @@ impl Theme for Quiet {
         prompt: &str,
         answer: &str,
     ) -> std::fmt::Result {
-        write!(out, "{prompt}: {answer}")
+        write!(out, "{prompt}{answer}")
     }
 }
