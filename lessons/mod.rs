@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::LessonArgs;
-use crate::commands::perform_lesson;
+use crate::commands::{perform_lesson, what_is_missing};
+use crate::host::Unmet;
 use crate::lesson::Lesson;
 
 #[path = "chroot/lesson.rs"]
@@ -15,6 +16,7 @@ pub mod chroot;
 pub const CONTENTS: &[Contents] = &[line_of(
     &chroot::LESSON,
     || chroot::LESSON.steps(),
+    what_is_missing::<chroot::Parties>,
     |args| perform_lesson(&chroot::LESSON, args),
 )];
 
@@ -28,6 +30,8 @@ pub struct Contents {
     pub minutes: u32,
     /// The ids of its steps.
     pub steps: fn() -> Vec<&'static str>,
+    /// Finds out by trying whether this host can run it.
+    pub missing: fn() -> Result<Option<Unmet>>,
     /// Performs it, and returns the exit code.
     pub perform: fn(&LessonArgs) -> Result<ExitCode>,
 }
@@ -35,8 +39,9 @@ pub struct Contents {
 const fn line_of<W>(
     lesson: &Lesson<W>,
     steps: fn() -> Vec<&'static str>,
+    missing: fn() -> Result<Option<Unmet>>,
     perform: fn(&LessonArgs) -> Result<ExitCode>,
 ) -> Contents {
     let Lesson { name, title, minutes, .. } = *lesson;
-    Contents { name, title, minutes, steps, perform }
+    Contents { name, title, minutes, steps, missing, perform }
 }

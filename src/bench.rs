@@ -140,8 +140,7 @@ fn is_still_at(directory: &File, path: &Path) -> bool {
 }
 
 fn is_ours(path: &Path) -> bool {
-    fs::symlink_metadata(path)
-        .is_ok_and(|meta| meta.is_dir() && meta.uid() == geteuid().as_raw())
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir() && meta.uid() == geteuid().as_raw())
 }
 
 /// Whether files can be made in a directory.

@@ -18,13 +18,13 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  workbench lesson chroot               the first lesson, at your own pace
-  workbench lesson chroot --pace none   the same without a question, to see it run
-  workbench lesson chroot --shell-at files
-                                        stop behind the wall, and look around
+  workbench lesson chroot                    the first lesson, at your own pace
+  workbench lesson chroot --pace none        the same, without a question
+  workbench lesson chroot --shell-at files   stop there, in a shell
 
 Exit status:
-  0 verified or done   1 a surprise   2 usage   3 this host cannot run it   130 interrupted";
+  0 verified or done, 1 a surprise, 2 a mistake in the command,
+  3 this host cannot run it, 130 interrupted";
 
 /// What can be done.
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,7 @@ use crate::progress::{Progress, Store};
 use crate::refusal::Refusal;
 use crate::terminal::{Look, Pace, Terminal};
 
-pub use lesson::perform_lesson;
+pub use lesson::{perform_lesson, what_is_missing};
 
 /// Exit codes, as the manual promises them.
 pub mod exit {
@@ -57,21 +57,18 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
 /// Where you are, and the next step.
 fn welcome() -> Result<ExitCode> {
     let mut terminal = Terminal::new(Look::Human, Pace::None, "");
-    terminal.prose("workbench: build a container by hand, on your own kernel, and see why it works.")?;
+    terminal
+        .prose("workbench: build a container by hand, on your own kernel, and see why it works.")?;
     let progress = remembered(&mut terminal)?;
     let next = CONTENTS.iter().find(|lesson| progress.times_verified(lesson.name) == 0);
-    let (words, command) = match next {
-        Some(lesson) => {
-            let so_far = if progress.is_empty() { "Start here" } else { "Your next lesson" };
-            let words = format!("{so_far}: *{}*, about {} minutes.", lesson.title, lesson.minutes);
-            (words, format!("workbench lesson {}", lesson.name))
-        }
-        None => {
-            let words = "You have been through every lesson that there is so far.".to_owned();
-            (words, "workbench lesson".to_owned())
-        }
-    };
-    terminal.prose(&format!("{words}\n\n    {command}"))?;
+    if let Some(lesson) = next {
+        let so_far = if progress.is_empty() { "Start here" } else { "Your next lesson" };
+        terminal.prose(&format!("{so_far}: *{}*, {} minutes.", lesson.title, lesson.minutes))?;
+        terminal.prose(&format!("    workbench lesson {}", lesson.name))?;
+    } else {
+        terminal.prose("You have been through every lesson that there is so far.")?;
+        terminal.prose("    workbench lesson")?;
+    }
     terminal.prose("All commands: `workbench --help`")?;
     Ok(exit::DONE.into())
 }

@@ -104,9 +104,7 @@ pub fn identity_that_may_chroot(launcher: &Launcher, root: &Path) -> Result<Iden
 
 /// The likely cause for a refused user namespace, read from the switches that refuse it.
 fn why_no_user_namespace(observation: Option<&Observation>) -> (String, String) {
-    let refused = |wanted: &str| {
-        matches!(observation, Some(Observation::Refused { call, .. }) if call == wanted)
-    };
+    let refused = |wanted: &str| matches!(observation, Some(Observation::Refused { call, .. }) if call == wanted);
     let sudo = "or run it as root: sudo workbench …";
     let switch = |path: &str, off: &str| read_line(path).is_some_and(|value| value == off);
     let (why, remedy) = if switch("/proc/sys/user/max_user_namespaces", "0") {

@@ -132,7 +132,8 @@ pub fn end_children() {
 /// Our children, of whichever thread (proc_tid_children(5)).
 fn children() -> Vec<Pid> {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     let all: Vec<String> = lists.collect();
     let pids = all.iter().flat_map(|list| list.split_whitespace());
     pids.filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()

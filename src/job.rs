@@ -40,8 +40,7 @@ pub struct EnterArgs {
 
 impl From<EnterArgs> for Job {
     fn from(args: EnterArgs) -> Self {
-        let identity =
-            if args.user { Identity::RootOfUserNamespace } else { Identity::Caller };
+        let identity = if args.user { Identity::RootOfUserNamespace } else { Identity::Caller };
         let recipe = Recipe { identity, root: args.root, escape: args.escape };
         Self { recipe, argv: args.argv }
     }
@@ -114,7 +113,7 @@ pub fn typed_path(path: &Path) -> String {
 /// for bytes that no text can show.
 fn quoted(word: &OsStr) -> String {
     match word.to_str() {
-        Some(text) if text.is_empty() => "''".to_owned(),
+        Some("") => "''".to_owned(),
         Some(text) if text.chars().all(is_plain) => text.to_owned(),
         Some(text) if !text.contains('\'') && !text.chars().any(char::is_control) => {
             format!("'{text}'")

@@ -159,7 +159,7 @@ impl Held {
     /// When it is no child of ours any more.
     pub fn end(&self) -> Result<Observation> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        let pid = Pid::from_raw(self.child.id().cast_signed());
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?);
         match waitid(Id::Pid(pid), flags).map_err(Refusal::of("waitid", pid))? {
             WaitStatus::Signaled(_, signal, _) => Ok(Observation::killed(signal)),
             WaitStatus::Exited(_, status) => Ok(Observation::Exited { status }),

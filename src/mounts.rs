@@ -43,16 +43,9 @@ fn unescape(word: &[u8]) -> PathBuf {
     while let Some((&first, tail)) = rest.split_first() {
         let octal = tail.get(..3).filter(|_| first == b'\\');
         let text = octal.and_then(|digits| std::str::from_utf8(digits).ok());
-        match text.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[3..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
+        let byte = text.and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &tail[3..] } else { tail };
     }
     PathBuf::from(OsString::from_vec(bytes))
 }

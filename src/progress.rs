@@ -50,12 +50,11 @@ impl Store {
     /// When there is no home directory.
     pub fn find() -> Result<Self> {
         let owner = caller_under_sudo();
-        let directory = match &owner {
-            Some(user) => user.dir.join(".local/state"),
-            None => {
-                let home = Xdg::new().context("no home directory")?;
-                home.state_dir().unwrap_or_else(|| home.home_dir().join(".local/state"))
-            }
+        let directory = if let Some(user) = &owner {
+            user.dir.join(".local/state")
+        } else {
+            let home = Xdg::new().context("no home directory")?;
+            home.state_dir().unwrap_or_else(|| home.home_dir().join(".local/state"))
         };
         Ok(Self { file: directory.join("workbench/progress.json"), owner })
     }

@@ -9,6 +9,7 @@
 
 pub mod elf;
 pub mod linker;
+mod places;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -92,7 +93,7 @@ impl NewRoot {
         for stop in self.source.walk(file)? {
             match stop {
                 Stop::Directory(at) => self.make_directory(&self.outside(&at))?,
-                Stop::Link(at, target) => self.make_link(&self.outside(&at), &target)?,
+                Stop::Link(at, target) => make_link(&self.outside(&at), &target)?,
                 Stop::File(at) => copy_file(&self.source.outside(&at), &self.outside(&at))?,
             }
         }
@@ -106,14 +107,13 @@ impl NewRoot {
         }
         fs::create_dir(path).with_context(|| format!("mkdir {}", path.display()))
     }
+}
 
-    fn make_link(&self, path: &Path, target: &Path) -> Result<()> {
-        if fs::symlink_metadata(path).is_ok() {
-            return Ok(());
-        }
-        symlink(target, path)
-            .with_context(|| format!("ln -s {} {}", target.display(), path.display()))
+fn make_link(path: &Path, target: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Ok(());
     }
+    symlink(target, path).with_context(|| format!("ln -s {} {}", target.display(), path.display()))
 }
 
 /// Finds a program by its name, as a shell would, in [`SEARCH_PATH`] and then in `PATH`.

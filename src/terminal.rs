@@ -202,7 +202,11 @@ impl Terminal {
         }
     }
 
-    fn evidence(&mut self, label: &str, Evidence { asked, answer, verdict }: &Evidence) -> Result<()> {
+    fn evidence(
+        &mut self,
+        label: &str,
+        Evidence { asked, answer, verdict }: &Evidence,
+    ) -> Result<()> {
         let mark = match verdict {
             Verdict::Holds => self.mark("✓", "holds").green(),
             Verdict::Fails => self.mark("✗", "DOES NOT HOLD").red().bold(),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Error, Result};
 use colored::Colorize;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{exit, remembered};
 use crate::bench::Bench;
@@ -15,9 +16,12 @@ use crate::host::{Unmet, Usage, prepared_root, temporary_directory};
 use crate::interrupt;
 use crate::json::{Json, SCHEMA_VERSION, write_document};
 use crate::lesson::{Ending, Experiment, Lesson, Setting, Setup, World, perform};
-use crate::lessons::CONTENTS;
+use crate::lessons::{CONTENTS, Contents};
 use crate::progress::{Progress, Store};
 use crate::terminal::{Look, Pace, Terminal};
+
+/// The kernel's name for the file that is running: also when it has been moved or deleted.
+const OUR_OWN_BINARY: &str = "/proc/self/exe";
 
 /// `workbench lesson [NAME]`.
 pub(super) fn lesson(args: &LessonArgs) -> Result<ExitCode> {
@@ -46,7 +50,7 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
     interrupt::watch()?;
     let bench = Bench::set_up(&parent)?;
     interrupt::deletes(bench.path());
-    let world = match W::meet(bench, Setup { program: "/proc/self/exe".into(), root }) {
+    let world = match W::meet(bench, Setup { program: OUR_OWN_BINARY.into(), root }) {
         Ok(world) => world,
         Err(error) => return cannot_run(lesson.name, args.format, error),
     };
@@ -97,8 +101,11 @@ fn check_step<W>(experiments: &[&Experiment<W>], step: Option<&str>) -> Result<(
 
 /// One sentence, with the nearest of the names that exist.
 fn unknown(kind: &str, name: &str, known: &[&str]) -> Usage {
-    let likeness = |candidate: &&&str| (strsim::jaro_winkler(name, candidate) * 1000.0) as u32;
-    let nearest = known.iter().max_by_key(likeness).filter(|nearest| likeness(nearest) > 700);
+    let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
+    let nearest = known
+        .iter()
+        .filter(|candidate| likeness(candidate) > 0.7)
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     let hint = nearest.map_or(String::new(), |nearest| format!(" Did you mean `{nearest}`?"));
     let list = known.join(", ");
     Usage(format!("there is no {kind} `{name}`; there is: {list}.{hint}"))
@@ -155,6 +162,23 @@ fn code_of(ending: &Ending) -> u8 {
     }
 }
 
+/// Sets up a lesson's world and takes it down again: the surest way to know whether it can run.
+///
+/// # Errors
+/// When there is no usable directory for temporary files.
+pub fn what_is_missing<W: World>() -> Result<Option<Unmet>> {
+    let bench = Bench::set_up(&temporary_directory()?)?;
+    let setup = Setup { program: OUR_OWN_BINARY.into(), root: None };
+    match W::meet(bench, setup) {
+        Ok(world) => {
+            drop(world);
+            Ok(None)
+        }
+        Err(error) => Ok(Some(error.downcast::<Unmet>()?)),
+    }
+}
+
+/// A line of the list, as programs see it.
 #[derive(Serialize)]
 struct Listed {
     name: &'static str,
@@ -162,34 +186,44 @@ struct Listed {
     minutes: u32,
     steps: usize,
     verified: u32,
+    unmet: Option<Unmet>,
 }
 
-/// The table of contents.
-fn list(format: Format) -> Result<ExitCode> {
-    let listed = |progress: &Progress| {
-        CONTENTS.iter().map(|line| Listed {
+impl Listed {
+    fn new(line: &Contents, progress: &Progress) -> Result<Self> {
+        Ok(Self {
             name: line.name,
             title: line.title,
             minutes: line.minutes,
             steps: (line.steps)().len(),
             verified: progress.times_verified(line.name),
-        }).collect::<Vec<_>>()
-    };
+            unmet: (line.missing)()?,
+        })
+    }
+}
+
+/// The table of contents.
+fn list(format: Format) -> Result<ExitCode> {
     if format == Format::Json {
         let progress = Store::find().and_then(|store| store.load()).unwrap_or_default();
-        let document = serde_json::json!({
-            "schema_version": SCHEMA_VERSION, "lessons": listed(&progress),
-        });
-        write_document(&document)?;
+        let lines = CONTENTS.iter().map(|line| Listed::new(line, &progress));
+        let lessons = lines.collect::<Result<Vec<_>>>()?;
+        write_document(&json!({ "schema_version": SCHEMA_VERSION, "lessons": lessons }))?;
         return Ok(exit::DONE.into());
     }
     let look = if format == Format::Plain { Look::Plain } else { Look::Human };
     let mut terminal = Terminal::new(look, Pace::None, "");
     let progress = remembered(&mut terminal)?;
-    for Listed { name, title, minutes, steps, verified } in listed(&progress) {
-        let done = if verified > 0 { "done".green() } else { "not yet".dimmed() };
-        terminal.line(&format!("{}  {title}", name.bold()))?;
-        terminal.line(&format!("  {steps} steps, about {minutes} minutes, {done}"))?;
+    for line in CONTENTS {
+        let Listed { name, title, minutes, steps, verified, unmet } = Listed::new(line, &progress)?;
+        let done = if verified > 0 { "done".green() } else { "not done yet".dimmed() };
+        terminal.line(&format!("{:<12}{title}", name.bold()))?;
+        terminal.line(&format!("{:<12}{steps} steps, about {minutes} minutes, {done}", ""))?;
+        let host = match unmet {
+            None => "this host can run it".to_owned(),
+            Some(unmet) => format!("this host cannot run it: {}", unmet.why),
+        };
+        terminal.line(&format!("{:<12}{host}", ""))?;
     }
     Ok(exit::DONE.into())
 }

@@ -56,6 +56,22 @@ pub struct Machine {
     pub number: u16,
 }
 
+impl Machine {
+    /// As the loader names it in `$PLATFORM` and in Debian's multi-architecture directories.
+    pub fn name(self) -> &'static str {
+        match self.number {
+            3 => "i386",
+            21 => "powerpc64le",
+            22 => "s390x",
+            40 => "arm",
+            62 => "x86_64",
+            183 => "aarch64",
+            243 => "riscv64",
+            _ => "unknown",
+        }
+    }
+}
+
 // ANCHOR: read
 /// Reads the headers of a program or a library, or the first line of a script.
 ///
@@ -95,8 +111,7 @@ where
 {
     let header = Header::parse(data)?;
     let endian = header.endian()?;
-    let machine =
-        Machine { is_64_bit: header.is_type_64(), number: header.e_machine(endian).0 };
+    let machine = Machine { is_64_bit: header.is_type_64(), number: header.e_machine(endian).0 };
     let mut elf = Elf { machine, ..Elf::default() };
     let segments = header.program_headers(endian, data)?;
     for segment in segments {
@@ -125,7 +140,7 @@ where
         let entry = entries.iter().find(|entry| entry.tag(endian) == wanted);
         entry.map_or(0, |entry| entry.d_val(endian).into())
     };
-    let strings = strings_at(value(DT_STRTAB), value(DT_STRSZ), endian, segments, data)?;
+    let strings = strings_at(value(DT_STRTAB), value(DT_STRSZ), endian, segments, data);
     for entry in entries {
         let text = || {
             let bytes = entry.string(endian, strings)?;
@@ -138,7 +153,7 @@ where
             DT_RUNPATH => elf.runpath = directories(&text()?),
             DT_FLAGS_1 => {
                 let flags: u64 = entry.d_val(endian).into();
-                elf.no_default_directories = flags & u64::from(DF_1_NODEFLIB.0) != 0;
+                elf.no_default_directories = flags & DF_1_NODEFLIB.0 != 0;
             }
             _ => {}
         }
@@ -154,7 +169,7 @@ fn strings_at<'data, Segment, Data>(
     endian: Endianness,
     segments: &[Segment],
     data: Data,
-) -> object::Result<StringTable<'data, Data>>
+) -> StringTable<'data, Data>
 where
     Segment: ProgramHeader<Endian = Endianness>,
     Data: ReadRef<'data>,
@@ -164,10 +179,10 @@ where
         let length: u64 = segment.p_filesz(endian).into();
         if (start..start.saturating_add(length)).contains(&address) {
             let offset = segment.p_offset(endian).into() + (address - start);
-            return Ok(StringTable::new(data, offset, offset.saturating_add(size)));
+            return StringTable::new(data, offset, offset.saturating_add(size));
         }
     }
-    Ok(StringTable::default())
+    StringTable::default()
 }
 
 fn directories(list: &str) -> Vec<String> {

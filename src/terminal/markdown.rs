@@ -1,5 +1,7 @@
 //! Markdown as lines for a terminal: paragraphs, lists, quotations, code.
 
+use std::borrow::Cow;
+
 use colored::Colorize;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use textwrap::{Options, WordSeparator, WordSplitter};
@@ -147,5 +149,5 @@ pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> Vec<String> {
         .subsequent_indent(rest)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(|line| line.into_owned()).collect()
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }

@@ -83,7 +83,11 @@ impl Terminal {
         self.out.flush()?;
         self.unread.clear();
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-        if self.look == Look::Plain || is_dumb { self.ask_by_line(prompt) } else { ask_by_key(prompt) }
+        if self.look == Look::Plain || is_dumb {
+            self.ask_by_line(prompt)
+        } else {
+            ask_by_key(prompt)
+        }
     }
 
     /// Nothing moves and nothing is redrawn.

@@ -1,0 +1,61 @@
+//! What the wall is good for: files outside have no name inside.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::parties::{Parties, Walls, waiting_bash};
+use crate::job::Job;
+use crate::proof::{self, Evidence, Is};
+
+/// A file of the host that the first party should not read; and no walls yet.
+pub(super) fn hide_a_secret_on_the_host(parties: &mut Parties) -> Result<()> {
+    parties.walls = Walls::None;
+    fs::write(&parties.secret, "The host's secret: the cake is in the upper drawer.\n")
+        .with_context(|| format!("write {}", parties.secret.display()))
+}
+
+// ANCHOR: files
+/// The first party tries to read a file of the host.
+pub(super) fn read_the_secret(parties: &Parties) -> Job {
+    Job::new(&parties.party(), &[OsStr::new("cat"), parties.secret.as_os_str()])
+}
+// ANCHOR_END: files
+
+// ANCHOR: shared-root
+/// Without walls, the party's `/` is the host's.
+pub(super) fn the_root_is_ours(parties: &Parties) -> Result<Evidence> {
+    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
+    Ok(proof::root_is(party.pid(), Path::new("/")))
+}
+
+/// From here on the party lives in the root that was built for it.
+pub(super) fn give_the_party_its_own_root(parties: &mut Parties) -> Result<String> {
+    parties.walls = Walls::OwnRoot;
+    Ok(Job::new(&parties.party(), &["bash"]).as_typed())
+}
+// ANCHOR_END: shared-root
+
+/// The kernel stops `..` at the root: both are the same directory.
+pub(super) fn above_the_root_is_the_root(parties: &Parties) -> Result<Evidence> {
+    let asked = "ls -di / /..";
+    let answer = parties.ask_inside(asked)?;
+    let inodes: Vec<&str> =
+        answer.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let is_so = matches!(inodes[..], [root, above] if root == above);
+    Ok(Evidence::new(asked, answer.replace('\n', ", "), Is::from(is_so)))
+}
+
+/// `/proc/PID/root` is what the kernel takes for `/` of that process.
+pub(super) fn the_kernel_names_the_new_root(parties: &Parties) -> Result<Evidence> {
+    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
+    Ok(proof::root_is(party.pid(), &parties.root))
+}
+
+/// One name, `/`, and two directories.
+pub(super) fn the_two_roots_differ(parties: &Parties) -> Result<Evidence> {
+    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
+    Ok(proof::root_differs_from_ours(party.pid()))
+}
