@@ -1,0 +1,193 @@
+//! What the tests share: who runs the program, where, and what is left afterwards.
+#![allow(dead_code)]
+
+pub mod redact;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program under test.
+pub const WORKBENCH: &str = env!("CARGO_BIN_EXE_workbench");
+
+/// As whom the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Root,
+    User,
+}
+
+/// An ID that owns nothing on any system.
+const NOBODY: u32 = 65534;
+
+/// A directory for temporary files and a home of its own, for one test.
+pub struct Sandbox {
+    directory: tempfile::TempDir,
+    who: Who,
+    program: PathBuf,
+    mounts_before: BTreeSet<String>,
+}
+
+impl Sandbox {
+    pub fn new(who: Who) -> Self {
+        let directory = tempfile::Builder::new().prefix("wb-test-").tempdir().unwrap();
+        let path = directory.path();
+        fs::create_dir(path.join("tmp")).unwrap();
+        fs::create_dir(path.join("home")).unwrap();
+        for place in [path.to_owned(), path.join("tmp"), path.join("home")] {
+            fs::set_permissions(place, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        // A checkout may lie where an ordinary user cannot look. Another process copies: if we had
+        // the file open for writing while another test forks, starting it would be ETXTBSY.
+        let program = path.join("workbench");
+        let copied = Command::new("cp").arg(WORKBENCH).arg(&program).status().unwrap();
+        assert!(copied.success());
+        Self { directory, who, program, mounts_before: mounts() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn tmp(&self) -> PathBuf {
+        self.path().join("tmp")
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Any program, run by the sandbox's user with the sandbox's directories.
+    pub fn command_of(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = match (self.who, is_root()) {
+            (Who::Root, false) => {
+                let mut command = Command::new("unshare");
+                command.arg("--map-root-user").arg(program);
+                command
+            }
+            _ => Command::new(program),
+        };
+        if self.who == Who::User && is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME", "SUDO_UID", "COLORTERM"] {
+            command.env_remove(name);
+        }
+        command.env("TMPDIR", self.tmp()).env("HOME", self.home()).env("TERM", "xterm");
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    }
+
+    pub fn workbench<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = self.command_of(&self.program);
+        command.args(args);
+        command
+    }
+
+    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Ran {
+        Ran::from(self.workbench(args).output().unwrap())
+    }
+
+    /// Nothing is left: no file, no mount, no process. A process that was killed may need a
+    /// moment to go, so this waits for it, at most ten seconds.
+    pub fn assert_tidy(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.processes().is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(self.processes(), Vec::<String>::new(), "processes are left");
+        assert_eq!(self.leftovers(), Vec::<PathBuf>::new(), "files are left");
+        let here = self.path().to_string_lossy().into_owned();
+        let left: Vec<String> = mounts()
+            .difference(&self.mounts_before)
+            .filter(|mount| mount.contains(&here))
+            .cloned()
+            .collect();
+        assert_eq!(left, Vec::<String>::new(), "mounts are left");
+    }
+
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.tmp()).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Processes that run from here or have their root or working directory here.
+    pub fn processes(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let process = entry.path();
+            let links = ["exe", "root", "cwd"].map(|link| fs::read_link(process.join(link)));
+            if links.iter().flatten().any(|target| target.starts_with(self.path())) {
+                let words = fs::read(process.join("cmdline")).unwrap_or_default();
+                let words = String::from_utf8_lossy(&words).replace('\0', " ");
+                found.push(format!("{}: {words}", process.display()));
+            }
+        }
+        found
+    }
+}
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code(),
+        }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn assert_code(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+fn mounts() -> BTreeSet<String> {
+    let table = fs::read("/proc/self/mountinfo").unwrap();
+    String::from_utf8_lossy(&table).lines().map(str::to_owned).collect()
+}
+
+/// Says why a test cannot run here. CI sets `WORKBENCH_NO_SKIP`, and then a skip is a failure,
+/// but for those that it lists there by name.
+pub fn skip(test: &str, why: &str) {
+    let allowed = std::env::var("WORKBENCH_NO_SKIP").ok();
+    let is_allowed =
+        allowed.as_deref().is_none_or(|names| names.split(',').any(|name| name == test));
+    assert!(is_allowed, "{test} was skipped, and this machine should run it: {why}");
+    eprintln!("SKIPPED {test}: {why}");
+}
+
+/// Whether a program can be found.
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|place| place.join(program).exists())
+}
+
+/// Device and inode.
+pub fn identity(path: &Path) -> (u64, u64) {
+    let meta = fs::metadata(path).unwrap();
+    (meta.dev(), meta.ino())
+}

@@ -1,0 +1,99 @@
+//! What people see, whole: as root and as an ordinary user, for eyes, for ears, for programs.
+//!
+//! The snapshots are the product. The book includes them.
+
+mod common;
+
+use common::{Sandbox, Who, redact};
+use insta::{Settings, assert_snapshot};
+
+fn redacted(check: impl FnOnce()) {
+    let mut settings = Settings::clone_current();
+    for (pattern, name) in redact::filters() {
+        settings.add_filter(pattern, name);
+    }
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(check);
+}
+
+/// The lesson's own text, in a directory whose name is always of the same length: it decides
+/// where lines break.
+fn transcript(who: Who, args: &[&str]) -> String {
+    let sandbox = Sandbox::new(who);
+    let mut command = sandbox.workbench(args);
+    let ran = common::Ran::from(command.env("TMPDIR", "/tmp").output().unwrap());
+    ran.assert_code(0);
+    assert_eq!(ran.stderr, "");
+    ran.stdout
+}
+
+const CHROOT: [&str; 2] = ["lesson", "chroot"];
+
+#[test]
+fn chroot_as_root_for_eyes() {
+    redacted(|| assert_snapshot!("chroot-root-human", transcript(Who::Root, &CHROOT)));
+}
+
+#[test]
+fn chroot_as_user_for_ears() {
+    let args = [&CHROOT[..], &["--format", "plain"]].concat();
+    redacted(|| assert_snapshot!("chroot-user-plain", transcript(Who::User, &args)));
+}
+
+#[test]
+fn chroot_as_root_for_programs() {
+    let args = [&CHROOT[..], &["--format", "json"]].concat();
+    redacted(|| assert_snapshot!("chroot-root-json", transcript(Who::Root, &args)));
+}
+
+#[test]
+fn chroot_as_user_for_programs() {
+    let args = [&CHROOT[..], &["--format", "json"]].concat();
+    redacted(|| assert_snapshot!("chroot-user-json", transcript(Who::User, &args)));
+}
+
+#[test]
+fn chroot_in_a_root_that_the_learner_brings() {
+    let sandbox = Sandbox::new(Who::Root);
+    // /usr is a root of its own on every merged host: it has bin, lib and lib64.
+    let merged = std::fs::symlink_metadata("/bin").is_ok_and(|bin| bin.is_symlink());
+    if !merged {
+        return common::skip("chroot_in_a_root_that_the_learner_brings", "/bin is no link here");
+    }
+    let ran = sandbox.run(&["lesson", "chroot", "--root", "/usr", "--format", "json"]);
+    ran.assert_code(0);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let ids: Vec<&str> = document["experiments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|experiment| experiment["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["files", "kill", "escape"]);
+    assert_eq!(document["ending"], "verified");
+    sandbox.assert_tidy();
+}
+
+#[test]
+fn the_help_is_worth_reading() {
+    let sandbox = Sandbox::new(Who::User);
+    for (name, args) in [
+        ("help", &["--help"][..]),
+        ("help-lesson", &["lesson", "--help"]),
+        ("help-clean", &["clean", "--help"]),
+    ] {
+        redacted(|| assert_snapshot!(name, sandbox.run(args).assert_code(0).stdout));
+    }
+}
+
+#[test]
+fn a_newcomer_is_told_where_to_start_and_later_where_they_are() {
+    let sandbox = Sandbox::new(Who::User);
+    let no_args: [&str; 0] = [];
+    redacted(|| assert_snapshot!("welcome-first", sandbox.run(&no_args).assert_code(0).stdout));
+    redacted(|| assert_snapshot!("list-first", sandbox.run(&["lesson"]).assert_code(0).stdout));
+    sandbox.run(&CHROOT).assert_code(0);
+    redacted(|| assert_snapshot!("welcome-later", sandbox.run(&no_args).assert_code(0).stdout));
+    redacted(|| assert_snapshot!("list-later", sandbox.run(&["lesson"]).assert_code(0).stdout));
+}
