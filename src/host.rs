@@ -3,6 +3,7 @@
 use std::env;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,7 +16,7 @@ use crate::job::Job;
 use crate::launch::Launcher;
 use crate::mounts::mount_points;
 use crate::observation::Observation;
-use crate::refusal::{Refusal, errno_name};
+use crate::refusal::{Refusal, errno_name, errno_sentence};
 
 /// Something that this host lacks. It ends the program with exit code 3.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,10 +62,8 @@ pub fn temporary_directory() -> Result<PathBuf> {
     let named = env::temp_dir();
     let name = named.display();
     let advice = "set TMPDIR to a directory of yours, such as TMPDIR=$HOME";
-    let directory = named.canonicalize().map_err(|error| {
-        Usage(format!("the temporary directory {name} cannot be used: {error}; {advice}"))
-    })?;
     let wrong = |what: &str| Usage(format!("the temporary directory {name} {what}; {advice}"));
+    let directory = named.canonicalize().map_err(|error| wrong(&unusable(&error)))?;
     if !is_writable(&directory) {
         return Err(wrong("is not writable").into());
     }
@@ -162,17 +161,19 @@ fn read_line(path: &str) -> Option<String> {
     Some(fs::read_to_string(path).ok()?.trim().to_owned())
 }
 
+fn unusable(error: &io::Error) -> String {
+    let errno = error.raw_os_error().unwrap_or_default();
+    format!("cannot be used: {} ({})", errno_sentence(errno), errno_name(errno))
+}
+
 /// A root that the learner brings: a directory that can be read, and not the host's own.
 ///
 /// # Errors
 /// A [`Usage`] with one sentence.
 pub fn prepared_root(path: &Path) -> Result<PathBuf> {
     let name = path.display();
-    let real = path.canonicalize().map_err(|error| {
-        let errno = errno_name(error.raw_os_error().unwrap_or_default());
-        Usage(format!("--root {name} cannot be used: {error} ({errno})"))
-    })?;
     let wrong = |what: &str| Usage(format!("--root {name} {what}"));
+    let real = path.canonicalize().map_err(|error| wrong(&unusable(&error)))?;
     if !real.is_dir() {
         return Err(wrong("is not a directory").into());
     }

@@ -115,8 +115,7 @@ impl Launcher {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         streams(&mut command)?;
-        let program = self.program.display();
-        let child = command.spawn().with_context(|| format!("execve {program}"))?;
+        let child = command.spawn().map_err(Refusal::io("execve", &self.program))?;
         Ok((child, Report(reader)))
     }
 }
@@ -132,7 +131,7 @@ impl Report {
     /// Waits until the program has begun, or the kernel has refused.
     fn refusal(self) -> Result<Option<Refusal>> {
         let mut text = String::new();
-        File::from(self.0).read_to_string(&mut text).context("read the child's report")?;
+        File::from(self.0).read_to_string(&mut text)?;
         if text.is_empty() {
             return Ok(None);
         }
@@ -182,8 +181,8 @@ impl Drop for Held {
 /// When there is no such descriptor.
 pub fn report_writer(number: i32) -> Result<OwnedFd> {
     // Opening the descriptor's own file gives one that `execve` closes, without `unsafe`.
-    let path = format!("/proc/self/fd/{number}");
-    let file = File::options().write(true).open(&path).with_context(|| format!("open {path}"))?;
+    let path = PathBuf::from(format!("/proc/self/fd/{number}"));
+    let file = File::options().write(true).open(&path).map_err(Refusal::io("open", &path))?;
     nix::unistd::close(number).map_err(Refusal::of("close", number))?;
     Ok(OwnedFd::from(file))
 }

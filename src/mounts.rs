@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::mount::{MntFlags, umount2};
 
 use crate::refusal::Refusal;
@@ -15,7 +15,8 @@ use crate::refusal::Refusal;
 /// # Errors
 /// When `/proc` is not mounted.
 pub fn mount_points() -> Result<Vec<PathBuf>> {
-    let table = fs::read("/proc/self/mountinfo").context("open /proc/self/mountinfo")?;
+    let file = Path::new("/proc/self/mountinfo");
+    let table = fs::read(file).map_err(Refusal::io("open", file))?;
     let points = table.split(|&byte| byte == b'\n').filter_map(|line| {
         // The fifth word is the mount point; blanks in it are written as \040.
         line.split(|&byte| byte == b' ').nth(4).map(unescape)

@@ -16,6 +16,8 @@ use etcetera::base_strategy::Xdg;
 use nix::unistd::{Uid, User, geteuid};
 use serde::{Deserialize, Serialize};
 
+use crate::refusal::Refusal;
+
 /// The version of the file's form.
 const VERSION: u32 = 1;
 
@@ -68,7 +70,7 @@ impl Store {
         let text = match fs::read_to_string(&self.file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Progress::default()),
-            Err(error) => return Err(error).with_context(|| format!("open {name}")),
+            Err(error) => return Err(Refusal::io("open", &self.file)(error).into()),
         };
         match serde_json::from_str::<Progress>(&text) {
             Ok(progress) if progress.schema_version <= VERSION => Ok(progress),
@@ -98,9 +100,9 @@ impl Store {
         self.make_directories(directory)?;
         let new = self.file.with_extension(format!("json.{}", std::process::id()));
         let text = serde_json::to_string_pretty(progress)? + "\n";
-        fs::write(&new, text).with_context(|| format!("write {}", new.display()))?;
+        fs::write(&new, text).map_err(Refusal::io("write", &new))?;
         self.give_to_owner(&new)?;
-        fs::rename(&new, &self.file).with_context(|| format!("rename {}", new.display()))
+        Ok(fs::rename(&new, &self.file).map_err(Refusal::io("rename", &new))?)
     }
 
     /// Each directory that is made belongs to the caller as well.
@@ -111,14 +113,14 @@ impl Store {
         if let Some(parent) = directory.parent() {
             self.make_directories(parent)?;
         }
-        fs::create_dir(directory).with_context(|| format!("mkdir {}", directory.display()))?;
+        fs::create_dir(directory).map_err(Refusal::io("mkdir", directory))?;
         self.give_to_owner(directory)
     }
 
     fn give_to_owner(&self, path: &Path) -> Result<()> {
         let Some(owner) = &self.owner else { return Ok(()) };
-        chown(path, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))
-            .with_context(|| format!("chown {}", path.display()))
+        let (user, group) = (owner.uid.as_raw(), owner.gid.as_raw());
+        Ok(chown(path, Some(user), Some(group)).map_err(Refusal::io("chown", path))?)
     }
 }
 

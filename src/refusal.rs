@@ -28,7 +28,11 @@ impl Refusal {
     /// Names the call and its path for an error of the standard library.
     pub fn io(call: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let object = path.display().to_string();
-        move |error| Self { call: call.into(), object, errno: error.raw_os_error().unwrap_or(0) }
+        move |error| Self {
+            call: call.into(),
+            object,
+            errno: error.raw_os_error().unwrap_or(nix::libc::EINVAL),
+        }
     }
 
     /// The errno by its name: `ENOENT`.

@@ -18,8 +18,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use crate::refusal::Refusal;
+
+pub use elf::Executable;
 pub use linker::{Closure, Library};
 pub use tree::{Stop, Tree};
 
@@ -41,7 +44,7 @@ impl NewRoot {
     /// # Errors
     /// When the directory exists already or cannot be made (mkdir(2)).
     pub fn create(path: &Path, source: Tree) -> Result<Self> {
-        fs::create_dir(path).with_context(|| format!("mkdir {}", path.display()))?;
+        fs::create_dir(path).map_err(Refusal::io("mkdir", path))?;
         Ok(Self { path: path.to_owned(), source })
     }
 
@@ -58,6 +61,16 @@ impl NewRoot {
     /// Whether a path can be reached inside, each symbolic link taken as the inside takes it.
     pub fn has(&self, inside: &Path) -> bool {
         Tree::at(&self.path).resolve(inside).is_ok()
+    }
+
+    /// Reads the headers of a program that lies inside.
+    ///
+    /// # Errors
+    /// When it is not there, or is no program.
+    pub fn read(&self, inside: &Path) -> Result<Executable> {
+        let tree = Tree::at(&self.path);
+        let file = tree.resolve(inside).map_err(Refusal::io("open", inside))?;
+        elf::read(&tree.outside(&file))
     }
 
     // ANCHOR: install
@@ -105,7 +118,7 @@ impl NewRoot {
         if path == self.path || path.is_dir() {
             return Ok(());
         }
-        fs::create_dir(path).with_context(|| format!("mkdir {}", path.display()))
+        Ok(fs::create_dir(path).map_err(Refusal::io("mkdir", path))?)
     }
 }
 
@@ -113,7 +126,7 @@ fn make_link(path: &Path, target: &Path) -> Result<()> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(());
     }
-    symlink(target, path).with_context(|| format!("ln -s {} {}", target.display(), path.display()))
+    Ok(symlink(target, path).map_err(Refusal::io("symlink", path))?)
 }
 
 /// Finds a program by its name, as a shell would, in [`SEARCH_PATH`] and then in `PATH`.
@@ -145,11 +158,11 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         return Ok(());
     }
-    fs::copy(from, to).with_context(|| format!("cp {} {}", from.display(), to.display()))?;
+    fs::copy(from, to).map_err(Refusal::io("cp", to))?;
     let mode = fs::metadata(to)?.permissions().mode();
     // The owner may always write: a learner wants to edit and delete what was copied.
-    fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o777 | 0o200))
-        .with_context(|| format!("chmod {}", to.display()))
+    let mode = fs::Permissions::from_mode(mode & 0o777 | 0o200);
+    Ok(fs::set_permissions(to, mode).map_err(Refusal::io("chmod", to))?)
 }
 
 /// The directories in which the given programs lie: what `PATH` has to say inside.

@@ -8,8 +8,7 @@ use anyhow::{Context, Result};
 use super::parties::{Parties, waiting_bash};
 use crate::job::{Job, in_shell_words, typed_path};
 use crate::proof::{self, Evidence, Is};
-use crate::rootfs::elf::{self, Executable};
-use crate::rootfs::{NewRoot, Tree};
+use crate::rootfs::Executable;
 
 // ANCHOR: bash
 /// `chroot eg-new-root bash`, asked to do no more than to say that it is there.
@@ -35,14 +34,17 @@ pub(super) fn copy_bash_alone(parties: &mut Parties) -> Result<String> {
 /// The ELF file names its loader (`PT_INTERP`). The kernel starts that one, and it is missing.
 pub(super) fn the_loader_is_missing(parties: &Parties) -> Result<Evidence> {
     let bash = parties.workshop.outside(&parties.bash.program);
-    let Executable::Elf(elf) = elf::read(&real(&parties.workshop, &parties.bash.program)?)? else {
-        return Ok(Evidence::new(typed_path(&bash), "is a script", Is::Otherwise));
-    };
-    let loader = elf.interpreter.context("bash names no loader")?;
-    let there = if parties.workshop.has(&loader) { "is there" } else { "is missing inside" };
     let asked = format!("readelf -l {} | grep interpreter", typed_path(&bash));
-    let answer = format!("{} {there}", loader.display());
-    Ok(Evidence::new(asked, answer, Is::from(!parties.workshop.has(&loader))))
+    let loader = match parties.workshop.read(&parties.bash.program) {
+        Ok(Executable::Elf(elf)) => elf.interpreter.context("bash names no loader")?,
+        Ok(Executable::Script { .. }) => {
+            return Ok(Evidence::new(asked, "a script", Is::Otherwise));
+        }
+        Err(error) => return Ok(Evidence::new(asked, format!("{error:#}"), Is::Otherwise)),
+    };
+    let is_there = parties.workshop.has(&loader);
+    let there = if is_there { "is there" } else { "is missing inside" };
+    Ok(Evidence::new(asked, format!("{} {there}", loader.display()), Is::from(!is_there)))
 }
 
 /// The line of `ldd` that has no arrow: one file, at the very path that the program names.
@@ -84,12 +86,6 @@ pub(super) fn copy(parties: &mut Parties, files: &[PathBuf]) -> Result<String> {
     words.extend(files.iter().map(|file| file.clone().into_os_string()));
     words.push(parties.workshop.path().into());
     Ok(in_shell_words(&words))
-}
-
-/// A file inside the new root, with the symbolic links followed as the inside follows them.
-pub(super) fn real(workshop: &NewRoot, inside: &Path) -> Result<PathBuf> {
-    let tree = Tree::at(workshop.path());
-    Ok(tree.outside(&tree.resolve(inside).with_context(|| format!("open {}", inside.display()))?))
 }
 
 /// The shell says which file it is.

@@ -4,17 +4,19 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::parties::{Parties, Walls, waiting_bash};
 use crate::job::Job;
 use crate::proof::{self, Evidence, Is};
+use crate::refusal::Refusal;
 
 /// A file of the host that the first party should not read; and no walls yet.
 pub(super) fn hide_a_secret_on_the_host(parties: &mut Parties) -> Result<()> {
     parties.walls = Walls::None;
     fs::write(&parties.secret, "The host's secret: the cake is in the upper drawer.\n")
-        .with_context(|| format!("write {}", parties.secret.display()))
+        .map_err(Refusal::io("write", &parties.secret))?;
+    Ok(())
 }
 
 // ANCHOR: files

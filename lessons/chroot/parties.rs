@@ -108,7 +108,7 @@ impl World for Parties {
             (Recipe { root: None, ..self.party() }, "[beside] \\w \\$ ")
         };
         let variables = vec![("PS1", prompt.into()), ("ROOT", self.root.clone().into_os_string())];
-        (Job::new(&recipe, &["bash", "--norc", "--noprofile", "-i"]), variables)
+        (Job::new(&recipe, &["bash", "--norc", "--noprofile"]), variables)
     }
 
     fn tear_down(self) -> Vec<String> {

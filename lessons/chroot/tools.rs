@@ -4,18 +4,20 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::bash::copy;
 use super::parties::Parties;
 use crate::job::{Job, typed_path};
 use crate::proof::{Evidence, Is};
+use crate::refusal::Refusal;
 
 /// Something to list and to read.
 pub(super) fn leave_a_note(parties: &mut Parties) -> Result<()> {
     let note = parties.root.join("note");
     fs::write(&note, "You are reading a file of the new root.\n")
-        .with_context(|| format!("write {}", note.display()))
+        .map_err(Refusal::io("write", &note))?;
+    Ok(())
 }
 
 // ANCHOR: tools

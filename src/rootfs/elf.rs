@@ -16,6 +16,8 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{FileKind, ReadCache, ReadRef};
 use object::{Endianness, StringTable};
 
+use crate::refusal::Refusal;
+
 /// A file that the kernel can execute, or a library.
 #[derive(Debug, Clone)]
 pub enum Executable {
@@ -78,7 +80,7 @@ impl Machine {
 /// # Errors
 /// When the file cannot be read, is neither ELF nor a script, or is damaged.
 pub fn read(path: &Path) -> Result<Executable> {
-    let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut file = File::open(path).map_err(Refusal::io("open", path))?;
     if let Some(interpreter) = interpreter_of_script(&mut file)? {
         return Ok(Executable::Script { interpreter });
     }

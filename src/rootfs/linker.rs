@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::elf::{self, Elf, Executable, Machine};
 use super::places::{configured_directories, default_directories, is_musl, musl_path_file};
 use super::tree::Tree;
+use crate::refusal::Refusal;
 
 /// A program and all that has to lie beside it before it can start.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ impl Closure {
 /// # Errors
 /// When a file cannot be found or read; the error names the library and who asked for it.
 pub fn closure(tree: &Tree, program: &Path) -> Result<Closure> {
-    let file = tree.resolve(program).with_context(|| format!("open {}", program.display()))?;
+    let file = tree.resolve(program).map_err(Refusal::io("open", program))?;
     match elf::read(&tree.outside(&file))? {
         Executable::Elf(elf) => Search::start(tree, program, file, elf)?.run(),
         Executable::Script { interpreter } => {
@@ -89,9 +90,8 @@ impl<'a> Search<'a> {
     fn start(tree: &'a Tree, program: &Path, file: PathBuf, elf: Elf) -> Result<Self> {
         let interpreter = elf.interpreter.clone();
         if let Some(loader) = &interpreter {
-            tree.resolve(loader).with_context(|| {
-                format!("{} names the loader {}", program.display(), loader.display())
-            })?;
+            let refusal = tree.resolve(loader).map_err(Refusal::io("open", loader));
+            refusal.with_context(|| format!("{} names its loader", program.display()))?;
         }
         let musl = interpreter.as_deref().is_some_and(is_musl);
         let machine = elf.machine;
@@ -117,6 +117,7 @@ impl<'a> Search<'a> {
     /// A name that is already loaded, under its file name or its SONAME, is not looked for again.
     fn run(mut self) -> Result<Closure> {
         let mut known = self.names_of_the_loader();
+        known.extend(self.loaded[0].elf.soname.clone());
         let mut queue = VecDeque::from([0]);
         while let Some(asker) = queue.pop_front() {
             for name in self.loaded[asker].elf.needed.clone() {

@@ -1,0 +1,155 @@
+//! Nothing is left behind: no process, no mount, no file, whatever ends the run.
+
+mod common;
+
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{Ran, Sandbox, Who};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LESSON: [&str; 2] = ["lesson", "chroot"];
+/// Enough to hit every part of a run that takes a tenth of a second.
+const MOMENTS: u32 = 25;
+
+#[test]
+fn after_a_normal_end() {
+    for who in [Who::Root, Who::User] {
+        let sandbox = Sandbox::new(who);
+        sandbox.run(&LESSON).assert_code(0);
+        sandbox.assert_tidy();
+    }
+}
+
+/// Sends a signal at one of many moments, spread over the time that a whole run takes.
+fn interrupt(signal: Signal, check: impl Fn(&Sandbox, &Ran)) {
+    let sandbox = Sandbox::new(Who::User);
+    let start = Instant::now();
+    sandbox.run(&LESSON).assert_code(0);
+    let whole = start.elapsed();
+    for moment in 0..MOMENTS {
+        let mut command = sandbox.workbench(&LESSON);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(whole * moment / MOMENTS);
+        // It may have ended already; then this was one of the late moments.
+        let _ = kill(Pid::from_raw(child.id().try_into().unwrap()), signal);
+        check(&sandbox, &Ran::from(child.wait_with_output().unwrap()));
+    }
+}
+
+#[test]
+fn after_ctrl_c_and_sigterm_at_any_moment() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        interrupt(signal, |sandbox, ran| {
+            // Before the watch begins, the signal ends the program as it ends any other.
+            let ended = matches!(ran.code, Some(0 | 130) | None);
+            assert!(ended, "{signal}: {:?}\n{}", ran.code, ran.stderr);
+            assert_eq!(ran.stderr, "", "{signal} is no reason to complain");
+            sandbox.assert_tidy();
+        });
+    }
+}
+
+#[test]
+fn after_sigkill_the_next_start_sweeps() {
+    interrupt(Signal::SIGKILL, |sandbox, _| {
+        // Whatever it left, the children died with it, and the next start deletes the rest.
+        sandbox.run(&LESSON).assert_code(0);
+        sandbox.assert_tidy();
+    });
+}
+
+#[test]
+fn clean_lists_and_deletes_what_a_killed_run_has_left() {
+    let sandbox = Sandbox::new(Who::User);
+    let left = sandbox.tmp().join("workbench-abcdef");
+    sandbox.command_of("mkdir").arg("-p").arg(left.join("eg-new-root/bin")).status().unwrap();
+    // The learner may have taken away every permission.
+    sandbox.command_of("chmod").arg("000").arg(left.join("eg-new-root")).status().unwrap();
+
+    let ran = sandbox.run(&["clean", "--dry-run"]);
+    assert_eq!(ran.assert_code(0).stdout, format!("would delete {}\n", left.display()));
+    assert!(left.exists());
+    let ran = sandbox.run(&["clean"]);
+    assert_eq!(ran.assert_code(0).stdout, format!("deleted {}\n", left.display()));
+    sandbox.assert_tidy();
+    let ran = sandbox.run(&["clean"]);
+    assert_eq!(ran.stdout, "nothing to clean: no killed run has left anything\n");
+}
+
+#[test]
+fn clean_leaves_alone_what_a_living_run_holds_and_what_is_not_ours() {
+    let sandbox = Sandbox::new(Who::User);
+    let mine = sandbox.tmp().join("workbench-held00");
+    sandbox.command_of("mkdir").arg(&mine).status().unwrap();
+    let others = sandbox.tmp().join("somebody-elses");
+    fs::create_dir(&others).unwrap();
+    if common::is_root() {
+        // Made by root, while the program runs as another user.
+        fs::create_dir(sandbox.tmp().join("workbench-roots0")).unwrap();
+    }
+    let before = sandbox.leftovers();
+    // Locked by another process, as a living run would.
+    let held = fs::File::open(&mine).unwrap();
+    let lock = nix::fcntl::Flock::lock(held, nix::fcntl::FlockArg::LockExclusive).unwrap();
+    sandbox.run(&["clean"]).assert_code(0);
+    assert_eq!(sandbox.leftovers(), before);
+    drop(lock);
+    sandbox.run(&["clean"]).assert_code(0);
+    assert!(!mine.exists() && others.exists());
+}
+
+#[test]
+fn what_a_learner_mounted_is_detached_and_not_deleted() {
+    if !common::is_root() {
+        return common::skip("what_a_learner_mounted_is_detached_and_not_deleted", "not root");
+    }
+    let sandbox = Sandbox::new(Who::Root);
+    let precious = sandbox.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    fs::write(precious.join("file"), "keep me").unwrap();
+    let point = sandbox.tmp().join("workbench-mount0/eg-new-root/a b");
+    fs::create_dir_all(&point).unwrap();
+    // In a mount namespace of its own, so that this machine's table stays as it is.
+    let script = r#"mount --bind "$1" "$2" && exec "$3" clean"#;
+    let ran = sandbox
+        .command_of("unshare")
+        .args(["--mount", "sh", "-ec", script, "sh"])
+        .args([precious.as_os_str(), point.as_os_str(), sandbox.program().as_os_str()])
+        .output()
+        .unwrap();
+    Ran::from(ran).assert_code(0);
+    assert_eq!(fs::read_to_string(precious.join("file")).unwrap(), "keep me");
+    sandbox.assert_tidy();
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let sandbox = Sandbox::new(Who::User);
+    let line = format!(
+        "{} lesson chroot | head -n 1; echo ${{PIPESTATUS[0]}}",
+        sandbox.program().display()
+    );
+    let ran = Ran::from(sandbox.command_of("bash").args(["-c", &line]).output().unwrap());
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.stdout, "\n130\n");
+    sandbox.assert_tidy();
+}
+
+#[test]
+fn what_was_started_in_a_shell_dies_with_the_lesson() {
+    let sandbox = Sandbox::new(Who::User);
+    let mut command = sandbox.workbench(&["lesson", "chroot", "--shell-at", "files"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Reads from a pipe that nobody writes to: it would stay for ever.
+    std::io::Write::write_all(&mut stdin, b"{ read -r _ < <(read -r _); } & disown\nexit\n")
+        .unwrap();
+    drop(stdin);
+    let start = Instant::now();
+    Ran::from(child.wait_with_output().unwrap()).assert_code(0);
+    assert!(start.elapsed() < Duration::from_secs(20));
+    sandbox.assert_tidy();
+}
