@@ -280,8 +280,18 @@ mod other_machines {
     }
 
     #[test]
-    fn armhf_32_bit() {
-        check("armhf", "/lib/ld-linux-armhf.so.3", 40, "libtinfo.so.6");
+    fn a_32_bit_program_of_this_machine() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("main.c"), "int main(void) { return 0; }").unwrap();
+        let program = place.path().join("program");
+        let mut cc = Command::new("cc");
+        cc.args(["-m32", "-o"]).arg(&program).arg(place.path().join("main.c"));
+        if !cc.output().is_ok_and(|built| built.status.success()) {
+            return skip("a_32_bit_program_of_this_machine", "no C compiler for 32 bits");
+        }
+        assert_eq!(by_us(&program), by_ldd(&program).unwrap());
+        let Ok(Executable::Elf(headers)) = elf::read(&program) else { panic!("no ELF file") };
+        assert!(!headers.machine.is_64_bit);
     }
 
     #[test]

@@ -31,7 +31,12 @@ fn interrupt(signal: Signal, check: impl Fn(&Sandbox, &Ran)) {
     let whole = start.elapsed();
     for moment in 0..MOMENTS {
         let mut command = sandbox.workbench(&LESSON);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         std::thread::sleep(whole * moment / MOMENTS);
         // It may have ended already; then this was one of the late moments.
         let _ = kill(Pid::from_raw(child.id().try_into().unwrap()), signal);

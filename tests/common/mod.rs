@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// The program under test.
@@ -82,7 +82,7 @@ impl Sandbox {
             command.env_remove(name);
         }
         command.env("TMPDIR", self.tmp()).env("HOME", self.home()).env("TERM", "xterm");
-        command.current_dir("/").stdin(Stdio::null());
+        command.current_dir("/");
         command
     }
 

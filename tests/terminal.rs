@@ -1,0 +1,264 @@
+//! What people do: at a real (pseudo-)terminal, with keys.
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+
+use common::{Sandbox, Who};
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+
+const TEN_SECONDS: u64 = 10_000;
+const MENU: &str = "q: quit > ";
+const GUESS: &str = "Enter for none): ";
+const STEPS: usize = 10;
+
+fn start(sandbox: &Sandbox, args: &[&str]) -> PtySession {
+    spawn(sandbox.workbench(args))
+}
+
+fn spawn(command: Command) -> PtySession {
+    spawn_command(command, Some(TEN_SECONDS)).unwrap()
+}
+
+/// Between `stty -g` before and after, in a shell that survives Ctrl-C.
+fn start_between_stty(sandbox: &Sandbox, columns: usize, args: &str) -> PtySession {
+    let line = format!(
+        "stty cols {columns} rows 24; stty -g > {0}/home/before; trap : INT; \
+         {0}/workbench {args}; code=$?; stty -g > {0}/home/after; exit $code",
+        sandbox.path().display()
+    );
+    let mut command = sandbox.command_of("sh");
+    command.args(["-c", &line]);
+    spawn(command)
+}
+
+/// Reads to the end and checks the exit code, the cursor, and the terminal's settings.
+#[track_caller]
+fn ends_well(sandbox: &Sandbox, mut session: PtySession, code: i32) -> String {
+    let rest = session.exp_eof().unwrap();
+    ends_with(&session, code);
+    let mut screen = vt100::Parser::new(24, 80, 0);
+    screen.process(rest.as_bytes());
+    assert!(!screen.screen().hide_cursor(), "the cursor is hidden");
+    let settings = |name: &str| fs::read_to_string(sandbox.home().join(name)).unwrap();
+    assert_eq!(settings("before"), settings("after"), "the terminal's settings differ");
+    sandbox.assert_tidy();
+    rest
+}
+
+#[track_caller]
+fn ends_with(session: &PtySession, code: i32) {
+    match session.process().wait().unwrap() {
+        WaitStatus::Exited(_, ended) => assert_eq!(ended, code),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Goes on without guesses until the menu of a step is shown.
+fn go_to_step(learner: &mut PtySession, step: usize) {
+    for number in 1..=step {
+        learner.exp_string(GUESS).unwrap();
+        learner.send_line("").unwrap();
+        learner.exp_string(MENU).unwrap();
+        if number < step {
+            learner.send_line("").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_learner_guesses_looks_around_and_finishes() {
+    for who in [Who::Root, Who::User] {
+        let sandbox = Sandbox::new(who);
+        let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
+        // What is no choice is asked again; a wrong guess is answered with its reason.
+        learner.exp_string(GUESS).unwrap();
+        learner.send_line("9").unwrap();
+        learner.exp_string("Please type a number from 1 to 3.").unwrap();
+        learner.send_line("1").unwrap();
+        learner.exp_string("you said").unwrap();
+        learner.exp_string("Not this time.").unwrap();
+        learner.exp_string(MENU).unwrap();
+        learner.send_line("h").unwrap();
+        learner.exp_string("Say the path aloud").unwrap();
+        learner.send_line("c").unwrap();
+        learner.exp_string("fn bash_is_missing(parties: &Parties)").unwrap();
+        learner.send_line("x").unwrap();
+        learner.exp_string("Please press Enter").unwrap();
+        learner.send_line("").unwrap();
+        // The right one stands at another place for each question.
+        let (_, choice) = learner.exp_regex(r"[1-4]  No such file or directory, again").unwrap();
+        learner.exp_string(GUESS).unwrap();
+        learner.send_line(&choice[..1]).unwrap();
+        learner.exp_string("Right.").unwrap();
+        learner.exp_string(MENU).unwrap();
+        learner.send_line("").unwrap();
+        go_to_step(&mut learner, STEPS - 2);
+        learner.send_line("").unwrap();
+        let rest = ends_well(&sandbox, learner, 0);
+        assert!(rest.contains("What you have seen"), "{rest}");
+    }
+}
+
+#[test]
+fn a_learner_quits() {
+    let sandbox = Sandbox::new(Who::User);
+    for quit in ["q", "\x04"] {
+        let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
+        go_to_step(&mut learner, 2);
+        learner.send_line(quit).unwrap();
+        let rest = ends_well(&sandbox, learner, 130);
+        assert!(rest.contains("You left early. Everything is tidied up."), "{rest}");
+    }
+}
+
+#[test]
+fn ctrl_c_at_each_prompt() {
+    let sandbox = Sandbox::new(Who::User);
+    for args in ["lesson chroot", "lesson chroot --format plain --pace enter"] {
+        for step in [1, 4] {
+            let mut learner = start_between_stty(&sandbox, 80, args);
+            go_to_step(&mut learner, step);
+            learner.send_control('c').unwrap();
+            ends_well(&sandbox, learner, 130);
+
+            let mut learner = start_between_stty(&sandbox, 80, args);
+            go_to_step(&mut learner, step);
+            learner.send_line("").unwrap();
+            learner.exp_string(GUESS).unwrap();
+            learner.send_control('c').unwrap();
+            ends_well(&sandbox, learner, 130);
+        }
+    }
+}
+
+#[test]
+fn sigterm_while_a_shell_has_the_terminal() {
+    let sandbox = Sandbox::new(Who::User);
+    let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
+    go_to_step(&mut learner, 1);
+    learner.send_line("s").unwrap();
+    learner.exp_string("[beside]").unwrap();
+    learner.send_line("kill -TERM $PPID").unwrap();
+    ends_well(&sandbox, learner, 130);
+}
+
+#[test]
+fn ctrl_c_in_a_shell_ends_what_runs_there_and_nothing_else() {
+    let sandbox = Sandbox::new(Who::User);
+    let mut learner = start_between_stty(&sandbox, 80, "lesson chroot --shell-at tools");
+    learner.exp_string("[inside] / ").unwrap();
+    learner.send_line("cat; echo cat ended with $?").unwrap();
+    // What cat repeats shows that it runs, and has the terminal; this one does not echo.
+    learner.send_line("is it cat").unwrap();
+    learner.exp_string("is it cat").unwrap();
+    learner.send_control('c').unwrap();
+    learner.exp_string("[inside] / ").unwrap();
+    learner.send_line("echo status $?").unwrap();
+    learner.exp_string("status 130").unwrap();
+    learner.send_control('d').unwrap();
+    let rest = ends_well(&sandbox, learner, 0);
+    assert!(rest.contains("The shell is closed"), "{rest}");
+}
+
+/// At every step the shell stands in the very state that the step has shown.
+#[test]
+fn a_shell_at_every_step() {
+    for who in [Who::Root, Who::User] {
+        let sandbox = Sandbox::new(who);
+        let beside = "[ -d \"$ROOT\" ] && echo \"beside: $(ls -A $ROOT | wc -l)\"";
+        let inside = "[ ! -e /etc/passwd ] && echo \"inside: ${BASH%/*/*}\"";
+        for (step, typed, printed) in [
+            ("empty-root", beside, "beside: 0"),
+            ("no-loader", "test -e $ROOT/bin/bash && ! test -e $ROOT/lib64 && echo yes", "yes"),
+            ("no-libraries", "chroot $ROOT /bin/bash; echo status $?", "status 127"),
+            ("bash", inside, "inside: "),
+            ("builtins-only", "ls; echo status $?", "status 127"),
+            ("tools", "cat /note", "You are reading a file of the new root."),
+            ("shared-root", "test -e /etc/passwd && echo yes", "yes"),
+            ("files", inside, "inside: "),
+            ("kill", inside, "inside: "),
+            ("escape", inside, "inside: "),
+        ] {
+            let mut learner = start(&sandbox, &["lesson", "chroot", "--shell-at", step]);
+            learner.exp_regex(r"\[(in|be)side\] ").unwrap();
+            learner.send_line(typed).unwrap();
+            learner.exp_string(printed).unwrap_or_else(|error| panic!("{who:?} {step}: {error}"));
+            learner.send_line("exit").unwrap();
+            learner.exp_eof().unwrap();
+            ends_with(&learner, 0);
+            sandbox.assert_tidy();
+        }
+    }
+}
+
+/// An error in each step: at its pause, someone deletes the root on which the next one stands.
+#[test]
+fn an_error_in_any_step_leaves_nothing() {
+    for step in 1..STEPS {
+        let sandbox = Sandbox::new(Who::User);
+        let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
+        go_to_step(&mut learner, step);
+        let bench = sandbox.leftovers().pop().unwrap();
+        fs::remove_dir_all(bench.join("eg-new-root")).unwrap();
+        fs::write(bench.join("eg-new-root"), "no directory any more").unwrap();
+        let _ = fs::remove_file(bench.join("secret-of-the-host"));
+        learner.send_line("").unwrap();
+        while learner.exp_string(GUESS).is_ok_and(|_| learner.send_line("").is_ok()) {
+            let menu = learner.exp_string(MENU);
+            if menu.is_err() {
+                break;
+            }
+            learner.send_line("").unwrap();
+        }
+        ends_with(&learner, 1);
+        let settings = |name: &str| fs::read_to_string(sandbox.home().join(name)).unwrap();
+        assert_eq!(settings("before"), settings("after"), "after an error in step {step}");
+        sandbox.assert_tidy();
+    }
+}
+
+#[test]
+fn narrow_terminals_are_no_hardship() {
+    let sandbox = Sandbox::new(Who::User);
+    for columns in [40, 60, 80] {
+        let learner = start_between_stty(&sandbox, columns, "lesson chroot --pace none");
+        let text = ends_well(&sandbox, learner, 0);
+        let bytes: Vec<u8> = text.chars().filter_map(|letter| u8::try_from(letter).ok()).collect();
+        let text = String::from_utf8(bytes).expect("rexpect hands over each byte as a letter");
+        let text = regex::Regex::new("\x1b\\[[0-9;?]*[a-zA-Z]").unwrap().replace_all(&text, "");
+        for line in text.lines().map(str::trim_end) {
+            // A word of a command that is wider than the terminal stays whole, so that it can be
+            // copied; what a program printed is shown as it is.
+            let is_command = line.contains("/workbench-") || line.contains("workbench lesson");
+            let is_answer = line.starts_with("             ") || line.contains("it printed ");
+            let fits = line.chars().count() <= columns;
+            assert!(fits || is_command || is_answer, "{columns} columns: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_sequences() {
+    let sandbox = Sandbox::new(Who::User);
+    let mut command = sandbox.workbench(&["lesson", "chroot"]);
+    command.env("TERM", "dumb");
+    let mut learner = spawn(command);
+    let mut seen = learner.exp_string(GUESS).unwrap();
+    learner.send_line("1").unwrap();
+    seen += &learner.exp_string(MENU).unwrap();
+    learner.send_line("q").unwrap();
+    seen += &learner.exp_eof().unwrap();
+    assert!(seen.contains("Not this time."));
+    assert!(!seen.replace("\x1b[?25h", "").contains('\x1b'), "{seen:?}");
+}
+
+#[test]
+fn no_input_asks_nothing_on_a_terminal() {
+    let sandbox = Sandbox::new(Who::User);
+    let learner = start_between_stty(&sandbox, 80, "lesson chroot --no-input");
+    let seen = ends_well(&sandbox, learner, 0);
+    assert!(!seen.contains(GUESS) && !seen.contains(MENU));
+}
