@@ -17,7 +17,7 @@ use crate::launch::report_writer;
 use crate::lessons::CONTENTS;
 use crate::progress::{Progress, Store};
 use crate::refusal::Refusal;
-use crate::terminal::{Look, Pace, Terminal};
+use crate::terminal::{Look, Page};
 
 pub use lesson::{perform_lesson, what_is_missing};
 
@@ -56,29 +56,28 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
 
 /// Where you are, and the next step.
 fn welcome() -> Result<ExitCode> {
-    let mut terminal = Terminal::new(Look::Human, Pace::None, "");
-    terminal
-        .prose("workbench: build a container by hand, on your own kernel, and see why it works.")?;
-    let progress = remembered(&mut terminal)?;
+    let mut page = Page::new(Look::Human);
+    page.prose("workbench: build a container by hand, on your own kernel, and see why it works.")?;
+    let progress = remembered(&mut page)?;
     let next = CONTENTS.iter().find(|lesson| progress.times_verified(lesson.name) == 0);
     if let Some(lesson) = next {
         let so_far = if progress.is_empty() { "Start here" } else { "Your next lesson" };
-        terminal.prose(&format!("{so_far}: *{}*, {} minutes.", lesson.title, lesson.minutes))?;
-        terminal.prose(&format!("    workbench lesson {}", lesson.name))?;
+        page.prose(&format!("{so_far}: *{}*, {} minutes.", lesson.title, lesson.minutes))?;
+        page.prose(&format!("    workbench lesson {}", lesson.name))?;
     } else {
-        terminal.prose("You have been through every lesson that there is so far.")?;
-        terminal.prose("    workbench lesson")?;
+        page.prose("You have been through every lesson that there is so far.")?;
+        page.prose("    workbench lesson")?;
     }
-    terminal.prose("All commands: `workbench --help`")?;
+    page.prose("All commands: `workbench --help`")?;
     Ok(exit::DONE.into())
 }
 
 /// What is remembered; a file that cannot be read is told, and no reason to stop.
-fn remembered(terminal: &mut Terminal) -> Result<Progress> {
+fn remembered(page: &mut Page) -> Result<Progress> {
     match Store::find().and_then(|store| store.load()) {
         Ok(progress) => Ok(progress),
         Err(error) => {
-            terminal.prose(&format!("Your progress is not known: {error:#}"))?;
+            page.prose(&format!("Your progress is not known: {error:#}"))?;
             Ok(Progress::default())
         }
     }
@@ -88,13 +87,13 @@ fn remembered(terminal: &mut Terminal) -> Result<Progress> {
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let what = if args.dry_run { Sweep::List } else { Sweep::Delete };
     let garbage = sweep(&temporary_directory()?, what)?;
-    let mut terminal = Terminal::new(Look::Plain, Pace::None, "");
+    let mut page = Page::new(Look::Plain);
     let verb = if args.dry_run { "would delete" } else { "deleted" };
     for path in &garbage {
-        terminal.line(&format!("{verb} {}", path.display()))?;
+        page.line(&format!("{verb} {}", path.display()))?;
     }
     if garbage.is_empty() {
-        terminal.line("nothing to clean: no killed run has left anything")?;
+        page.line("nothing to clean: no killed run has left anything")?;
     }
     Ok(exit::DONE.into())
 }

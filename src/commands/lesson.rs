@@ -18,7 +18,7 @@ use crate::json::{Json, SCHEMA_VERSION, write_document};
 use crate::lesson::{Ending, Experiment, Lesson, Setting, Setup, World, perform};
 use crate::lessons::{CONTENTS, Contents};
 use crate::progress::{Progress, Store};
-use crate::terminal::{Look, Pace, Terminal};
+use crate::terminal::{Look, Pace, Page, Terminal};
 
 /// The kernel's name for the file that is running: also when it has been moved or deleted.
 const OUR_OWN_BINARY: &str = "/proc/self/exe";
@@ -212,18 +212,18 @@ fn list(format: Format) -> Result<ExitCode> {
         return Ok(exit::DONE.into());
     }
     let look = if format == Format::Plain { Look::Plain } else { Look::Human };
-    let mut terminal = Terminal::new(look, Pace::None, "");
-    let progress = remembered(&mut terminal)?;
+    let mut page = Page::new(look);
+    let progress = remembered(&mut page)?;
     for line in CONTENTS {
         let Listed { name, title, minutes, steps, verified, unmet } = Listed::new(line, &progress)?;
         let done = if verified > 0 { "done".green() } else { "not done yet".dimmed() };
-        terminal.line(&format!("{:<12}{title}", name.bold()))?;
-        terminal.line(&format!("{:<12}{steps} steps, about {minutes} minutes, {done}", ""))?;
+        page.line(&format!("{:<12}{title}", name.bold()))?;
+        page.line(&format!("{:<12}{steps} steps, about {minutes} minutes, {done}", ""))?;
         let host = match unmet {
             None => "this host can run it".to_owned(),
             Some(unmet) => format!("this host cannot run it: {}", unmet.why),
         };
-        terminal.line(&format!("{:<12}{host}", ""))?;
+        page.line(&format!("{:<12}{host}", ""))?;
     }
     Ok(exit::DONE.into())
 }

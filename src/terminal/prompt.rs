@@ -9,7 +9,7 @@ use dialoguer::Input;
 use dialoguer::console::Term;
 use dialoguer::theme::Theme;
 
-use super::{Look, Terminal};
+use super::page::{Look, Page};
 use crate::face::{Next, Pause};
 use crate::interrupt;
 use crate::quiz::Question;
@@ -22,19 +22,19 @@ enum Answer {
     End,
 }
 
-impl Terminal {
+impl Page {
     /// Asks a question and returns the place of the choice, or none: a guess is an offer.
     pub(super) fn ask_for_a_prediction(&mut self, question: &Question) -> Result<Option<usize>> {
         let choices = question.choices();
         self.prose(question.prompt())?;
-        self.line("")?;
+        self.gap()?;
         for (place, choice) in choices.iter().enumerate() {
             let number = format!("  {}  ", place + 1);
             for line in wrap(choice.text, self.width, &number, "     ") {
                 self.line(&line)?;
             }
         }
-        self.line("")?;
+        self.gap()?;
         let prompt = format!("Your prediction (1 to {}, or Enter for none): ", choices.len());
         loop {
             let Answer::Line(line) = self.ask(&prompt)? else { return Ok(None) };
@@ -50,7 +50,7 @@ impl Terminal {
     pub(super) fn ask_what_next(&mut self, pause: &Pause) -> Result<Next> {
         let on = if pause.last { "finish" } else { "go on" };
         let prompt = format!("Enter: {on}, c: code, s: shell, h: hint, q: quit > ");
-        self.line("")?;
+        self.gap()?;
         loop {
             let Answer::Line(line) = self.ask(&prompt)? else { return Ok(Next::Quit) };
             match line.trim() {
@@ -61,12 +61,12 @@ impl Terminal {
                 "c" => self.code(pause.code)?,
                 _ => self.line("Please press Enter, or type c, s, h or q first.")?,
             }
-            self.line("")?;
+            self.gap()?;
         }
     }
 
     fn code(&mut self, code: &str) -> Result<()> {
-        self.line("")?;
+        self.gap()?;
         for line in code.lines() {
             let text = line.trim_start();
             let indent = " ".repeat(2 + line.len() - text.len());
