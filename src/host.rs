@@ -77,6 +77,24 @@ pub fn temporary_directory() -> Result<PathBuf> {
     Ok(directory)
 }
 
+/// The lessons read their evidence from `/proc`, and start themselves again from there.
+///
+/// # Errors
+/// An [`Unmet`] where it is not mounted.
+pub fn proc_is_mounted() -> Result<()> {
+    let file = "/proc/self/exe";
+    if fs::read_link(file).is_ok() {
+        return Ok(());
+    }
+    Err(Unmet {
+        what: "reading /proc".into(),
+        tried: vec![format!("readlink {file}: No such file or directory")],
+        why: "/proc is not mounted here".into(),
+        remedy: "mount -t proc proc /proc, as root".into(),
+    }
+    .into())
+}
+
 // ANCHOR: identity
 /// As whom this caller may change its root: as it is, or as root of a user namespace.
 ///

@@ -50,7 +50,9 @@ impl Launcher {
     pub fn run(&self, job: &Job) -> Result<Outcome> {
         let (output, input) = pipe()?;
         let (mut child, report) = self.start(job, |command| {
-            command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+            // An empty pipe is what /dev/null would be, on a host that may not have one.
+            let (nothing, _) = pipe()?;
+            command.stdin(nothing).stdout(input.try_clone()?).stderr(input);
             Ok(())
         })?;
         let mut said = Vec::new();
@@ -67,7 +69,7 @@ impl Launcher {
     /// When the kernel refuses a call, or the job ends before it is ready.
     pub fn hold(&self, job: &Job) -> Result<Held> {
         let (mut child, report) = self.start(job, |command| {
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             Ok(())
         })?;
         let stdout = child.stdout.take();

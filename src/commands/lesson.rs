@@ -1,6 +1,7 @@
 //! `workbench lesson`: the list, and the performance of one.
 
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
@@ -12,7 +13,7 @@ use super::{exit, remembered};
 use crate::bench::Bench;
 use crate::cli::{Format, LessonArgs};
 use crate::face::Face;
-use crate::host::{Unmet, Usage, prepared_root, temporary_directory};
+use crate::host::{Unmet, Usage, prepared_root, proc_is_mounted, temporary_directory};
 use crate::interrupt;
 use crate::json::{Json, SCHEMA_VERSION, write_document};
 use crate::lesson::{Ending, Experiment, Lesson, Setting, Setup, World, perform};
@@ -48,9 +49,7 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
     let parent = temporary_directory()?;
 
     interrupt::watch()?;
-    let bench = Bench::set_up(&parent)?;
-    interrupt::deletes(bench.path());
-    let world = match W::meet(bench, Setup { program: OUR_OWN_BINARY.into(), root }) {
+    let world = match meet(&parent, root) {
         Ok(world) => world,
         Err(error) => return cannot_run(lesson.name, args.format, error),
     };
@@ -64,6 +63,14 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
     Ok(code_of(&ending).into())
 }
 // ANCHOR_END: perform_lesson
+
+/// Sets up the bench, and the lesson's world on it.
+fn meet<W: World>(parent: &Path, root: Option<PathBuf>) -> Result<W> {
+    proc_is_mounted()?;
+    let bench = Bench::set_up(parent)?;
+    interrupt::deletes(bench.path());
+    W::meet(bench, Setup { program: OUR_OWN_BINARY.into(), root })
+}
 
 /// Prompts need a terminal for the questions and for the answers.
 fn pace(args: &LessonArgs) -> Result<Pace> {
@@ -167,9 +174,7 @@ fn code_of(ending: &Ending) -> u8 {
 /// # Errors
 /// When there is no usable directory for temporary files.
 pub fn what_is_missing<W: World>() -> Result<Option<Unmet>> {
-    let bench = Bench::set_up(&temporary_directory()?)?;
-    let setup = Setup { program: OUR_OWN_BINARY.into(), root: None };
-    match W::meet(bench, setup) {
+    match meet::<W>(&temporary_directory()?, None) {
         Ok(world) => {
             drop(world);
             Ok(None)

@@ -1,0 +1,135 @@
+//! A command that is shown can be pasted, and answers as the lesson says.
+
+mod common;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use common::{Ran, Sandbox, Who};
+use regex::Regex;
+use workbench::lessons::chroot::LESSON;
+
+/// What a run prints until its shell opens, with the run kept alive in that state.
+fn at_step(sandbox: &Sandbox, step: &str, look: impl FnOnce(&str)) {
+    let args = ["lesson", "chroot", "--format", "plain", "--shell-at", step];
+    let mut command = sandbox.workbench(&args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut run = command.spawn().unwrap();
+    let mut shell = run.stdin.take().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(run.stdout.take().unwrap());
+    while !said.contains("\nshell: ") {
+        assert_ne!(lines.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    look(&said);
+    shell.write_all(b"exit\n").unwrap();
+    std::io::copy(&mut lines, &mut std::io::sink()).unwrap();
+    assert!(run.wait().unwrap().success());
+    sandbox.assert_tidy();
+}
+
+fn last<'a>(said: &'a str, label: &str) -> Option<&'a str> {
+    said.lines().rev().find_map(|line| line.strip_prefix(label))
+}
+
+/// The status that a shell sees for what the lesson observed.
+fn expected_status(said: &str) -> i32 {
+    let observed = last(said, "observed, as predicted: ").unwrap();
+    if observed.contains("execve is refused") {
+        return 127;
+    }
+    let status = Regex::new(r"status (\d+)").unwrap();
+    status.captures(observed).unwrap()[1].parse().unwrap()
+}
+
+fn paste(sandbox: &Sandbox, command: &str) -> Ran {
+    let mut bash = sandbox.command_of("bash");
+    let mut path = OsString::from(sandbox.path());
+    path.push(":/usr/bin:/bin:/usr/sbin:/sbin");
+    Ran::from(bash.args(["-c", command]).env("PATH", path).output().unwrap())
+}
+
+#[test]
+fn pasted_it_answers_as_the_lesson_says() {
+    for who in [Who::Root, Who::User] {
+        let sandbox = Sandbox::new(who);
+        // The neighbour of `kill` can be killed once only.
+        for step in LESSON.steps().into_iter().filter(|step| *step != "kill") {
+            at_step(&sandbox, step, |said| {
+                let section = &said[said.rfind("\nStep ").unwrap()..];
+                let expected = expected_status(section);
+                for label in ["today: ", "we run: "] {
+                    let Some(command) = last(section, label) else { continue };
+                    let ran = paste(&sandbox, command);
+                    assert_eq!(ran.code, Some(expected), "{step}: {command}\n{}", ran.stderr);
+                }
+            });
+        }
+    }
+}
+
+/// The questions behind causes and proofs, too, can be typed.
+#[test]
+fn what_was_asked_can_be_typed() {
+    let sandbox = Sandbox::new(Who::Root);
+    for (step, asked, answered) in [
+        ("empty-root", "because, holds: ", "No such file or directory"),
+        ("no-loader", "because, holds: ", "/ld-"),
+        ("no-libraries", "because, holds: ", "libc.so"),
+        ("tools", "outside, holds: ", "note"),
+        ("escape", "inside, holds: ", " /"),
+    ] {
+        at_step(&sandbox, step, |said| {
+            let command = last(said, asked).unwrap();
+            if command.starts_with("readelf") && !common::has("readelf") {
+                return common::skip("what_was_asked_can_be_typed", "readelf is not installed");
+            }
+            let ran = paste(&sandbox, &format!("{command} 2>&1"));
+            assert!(ran.stdout.contains(answered), "{step}: {command}\n{}", ran.stdout);
+        });
+    }
+}
+
+/// The fixes, typed one after the other into an empty directory, make a root in which bash, ls
+/// and cat run.
+#[test]
+fn the_fixes_make_a_root_by_hand() {
+    let sandbox = Sandbox::new(Who::User);
+    let ran = sandbox.run(&["lesson", "chroot", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    let by_hand = sandbox.tmp().join("by-hand");
+    sandbox.command_of("mkdir").arg(&by_hand).status().unwrap();
+    let root = Regex::new(r"/\S*/workbench-\w{6}/eg-new-root").unwrap();
+    let rounds = document["experiments"].as_array().unwrap()[..2]
+        .iter()
+        .flat_map(|experiment| experiment["rounds"].as_array().unwrap());
+    for round in rounds {
+        let fix = root.replace_all(round["fix"].as_str().unwrap(), by_hand.to_str().unwrap());
+        let ran = paste(&sandbox, &fix);
+        assert_eq!(ran.code, Some(0), "{fix}: {}", ran.stderr);
+    }
+    let inside = format!("unshare --map-root-user chroot {} bash -c", by_hand.display());
+    let ran = paste(&sandbox, &format!("{inside} 'ls / && cat /dev/null; type -t ls cat'"));
+    assert!(ran.stdout.contains("lib64\n") || ran.stdout.contains("lib\n"), "{ran:?}");
+    assert!(ran.stdout.ends_with("file\nfile\n"), "{ran:?}");
+    fs::remove_dir_all(&by_hand).unwrap();
+    sandbox.assert_tidy();
+}
+
+#[test]
+fn enter_reports_as_docker_and_chroot_do() {
+    let sandbox = Sandbox::new(Who::Root);
+    let sees = |args: &[&str]| sandbox.run(&[&["enter"], args].concat());
+    assert_eq!(sees(&["--", "true"]).code, Some(0));
+    assert_eq!(sees(&["--", "sh", "-c", "exit 7"]).code, Some(7));
+    let missing = sees(&["--", "no-such-program"]);
+    assert_eq!(missing.code, Some(127));
+    let sentence = "workbench: execve no-such-program: No such file or directory (ENOENT)\n";
+    assert_eq!(missing.stderr, sentence);
+    assert_eq!(sees(&["--", "/etc/passwd"]).code, Some(126));
+    let nowhere = sees(&["--root", "/nowhere", "--", "true"]);
+    assert_eq!(nowhere.code, Some(125));
+    assert_eq!(nowhere.stderr, "workbench: chroot /nowhere: No such file or directory (ENOENT)\n");
+}
