@@ -86,7 +86,7 @@ fn the_chroot_lesson_is_complete() {
 
 #[test]
 fn a_damaged_quiz_is_an_error_with_its_line() {
-    let broken = chroot::LESSON.quiz.replacen("misconception", "misconceptoin", 1);
+    let broken = chroot::LESSON.quiz.replacen("misconception = ", "misconceptoin = ", 1);
     let error = format!("{:#}", quiz::parse(&broken).unwrap_err());
     assert!(error.contains("line ") && error.contains("misconception"), "{error}");
 }
@@ -100,12 +100,12 @@ fn every_include_of_the_book_resolves() {
         let text = fs::read_to_string(&chapter).unwrap();
         for include in text.split("{{#").skip(1).map(|rest| rest.split("}}").next().unwrap()) {
             let target = include.split_whitespace().nth(1).unwrap();
-            let (file, anchor) = target.rsplit_once(':').unwrap_or((target, ""));
+            let (file, anchor) = target.split_once(':').unwrap_or((target, ""));
             let file = chapter.parent().unwrap().join(file);
             let source = fs::read_to_string(&file).unwrap_or_else(|error| {
                 panic!("{}: {}: {error}", chapter.display(), file.display())
             });
-            if !anchor.is_empty() && anchor.parse::<usize>().is_err() {
+            if anchor.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
                 assert_is_closed(&source, anchor);
                 let found = passage(&source, anchor);
                 assert!(found.is_some_and(|text| !text.is_empty()), "{target} is empty");
