@@ -50,10 +50,16 @@ impl Bench {
 
     /// Deletes the directory, and says what could not be deleted.
     pub fn tear_down(self) -> Vec<String> {
-        match delete(&self.path) {
-            Ok(()) => Vec::new(),
-            Err(error) => vec![format!("{}: {error:#}", self.path.display())],
+        // A child that was just being started when its parent was killed holds the parent's lock
+        // a moment longer, so what that run has left may be garbage only now.
+        let swept =
+            self.path.parent().map_or(Ok(Vec::new()), |parent| sweep(parent, Sweep::Delete));
+        let mut left: Vec<String> =
+            swept.err().map(|error| format!("{error:#}")).into_iter().collect();
+        if let Err(error) = delete(&self.path) {
+            left.push(format!("{}: {error:#}", self.path.display()));
         }
+        left
     }
 }
 

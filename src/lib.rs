@@ -3,6 +3,9 @@
 //! The way in: [`lessons`] are tables of experiments, [`lesson`] performs them, [`container`] is
 //! the list of system calls behind each attempt, [`rootfs`] builds the root that they need.
 
+// A kernel's answer is never unwrapped, and what is printed goes through the faces. Tests may.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
 pub mod bench;
 pub mod cli;
 pub mod commands;

@@ -1,5 +1,7 @@
 //! Parse, call, map to an exit code.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
 use std::io;
 use std::process::ExitCode;
 

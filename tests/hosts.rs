@@ -180,7 +180,11 @@ fn on_another_system_the_build_says_how_to_get_linux() {
     let script = place.path().join("build-script");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs");
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    let built = rustc.arg("--edition=2024").arg("-o").arg(&script).arg(source).status().unwrap();
+    let built = rustc.arg("--edition=2024").arg("-o").arg(&script).arg(source).status();
+    let Ok(built) = built else {
+        let name = "on_another_system_the_build_says_how_to_get_linux";
+        return skip(name, "this user has no Rust compiler");
+    };
     assert!(built.success());
     let says = |system: &str| {
         let output = Command::new(&script).env("CARGO_CFG_TARGET_OS", system).output().unwrap();

@@ -223,12 +223,13 @@ fn an_error_in_any_step_leaves_nothing() {
 #[test]
 fn narrow_terminals_are_no_hardship() {
     let sandbox = Sandbox::new(Who::User);
+    let sequence = regex::Regex::new("\x1b\\[[0-9;?]*[a-zA-Z]").unwrap();
     for columns in [40, 60, 80] {
         let learner = start_between_stty(&sandbox, columns, "lesson chroot --pace none");
         let text = ends_well(&sandbox, learner, 0);
         let bytes: Vec<u8> = text.chars().filter_map(|letter| u8::try_from(letter).ok()).collect();
         let text = String::from_utf8(bytes).expect("rexpect hands over each byte as a letter");
-        let text = regex::Regex::new("\x1b\\[[0-9;?]*[a-zA-Z]").unwrap().replace_all(&text, "");
+        let text = sequence.replace_all(&text, "");
         for line in text.lines().map(str::trim_end) {
             // A word of a command that is wider than the terminal stays whole, so that it can be
             // copied; what a program printed is shown as it is.

@@ -149,9 +149,10 @@ fn what_was_started_in_a_shell_dies_with_the_lesson() {
     let mut command = sandbox.workbench(&["lesson", "chroot", "--shell-at", "files"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // Reads from a pipe that nobody writes to: it would stay for ever.
-    std::io::Write::write_all(&mut stdin, b"{ read -r _ < <(read -r _); } & disown\nexit\n")
-        .unwrap();
+    // It counts for minutes, but not for ever. With `set -m` it has a process group of its own.
+    let line =
+        "set -m; for ((i = 0; i < 10000000; i++)); do :; done & disown; kill -0 $! && exit\n";
+    std::io::Write::write_all(&mut stdin, line.as_bytes()).unwrap();
     drop(stdin);
     let start = Instant::now();
     Ran::from(child.wait_with_output().unwrap()).assert_code(0);

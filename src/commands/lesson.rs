@@ -140,6 +140,8 @@ fn next_command(name: &str) -> String {
 /// Not here: what was tried, why not, and what helps. Everything else that failed is an error.
 fn cannot_run(lesson: &str, format: Format, error: Error) -> Result<ExitCode> {
     let unmet = error.downcast::<Unmet>()?;
+    // A child that was killed by an interruption is no answer of the host.
+    interrupt::wait_if_ending();
     if format == Format::Json {
         Json::new(lesson).cannot_run(&unmet)?;
         return Ok(exit::CANNOT_RUN_HERE.into());

@@ -1,0 +1,6 @@
+#!/bin/sh
+# an ordinary user, user.max_user_namespaces=0
+. /job/common.sh
+set_switch /proc/sys/user/max_user_namespaces 0 4.9
+perform_chroot as_user
+expect_cannot_run_because_of /proc/sys/user/max_user_namespaces
