@@ -14,10 +14,10 @@ fn check_words<W>(lesson: &Lesson<W>) {
     let mut needed =
         BTreeSet::from(["opening", "closing", "as-root", "as-user"].map(str::to_owned));
     for experiment in lesson.experiments {
-        needed.insert(format!("{}.leaves", experiment.id));
-        needed.extend(experiment.rounds.iter().map(|round| format!("{}.fix", round.id)));
+        needed.insert(format!("{}-leaves", experiment.id));
+        needed.extend(experiment.rounds.iter().map(|round| format!("{}-fix", round.id)));
         for step in experiment.steps() {
-            needed.extend(["", ".why", ".hint"].map(|part| format!("{step}{part}")));
+            needed.extend(["", "-why", "-hint"].map(|part| format!("{step}{part}")));
             let words = passage(lesson.words, step).unwrap();
             assert!(split_heading(&words).0.is_some(), "{step} begins without a heading");
         }
@@ -27,6 +27,9 @@ fn check_words<W>(lesson: &Lesson<W>) {
     assert_eq!(unique.len(), written.len(), "a passage is written twice");
     assert_eq!(unique, needed, "passages that are written, and passages that are spoken");
     for name in &written {
+        // mdBook's own pattern for a name; anything else it would render as nothing.
+        let is_plain = |letter: char| letter.is_alphanumeric() || "_-".contains(letter);
+        assert!(name.chars().all(is_plain), "mdBook does not know the anchor {name}");
         assert_is_closed(lesson.words, name);
         assert!(!passage(lesson.words, name).unwrap().is_empty(), "{name} is empty");
     }
@@ -123,7 +126,7 @@ fn every_step_has_its_place_in_the_book() {
     let chapter = fs::read_to_string(chapter).unwrap();
     let words = names(chroot::LESSON.words).into_iter();
     for passage in
-        words.filter(|name| name.strip_suffix(".hint").is_none() && !name.starts_with("as-"))
+        words.filter(|name| name.strip_suffix("-hint").is_none() && !name.starts_with("as-"))
     {
         assert!(
             chapter.contains(&format!("words.md:{passage}}}}}")),

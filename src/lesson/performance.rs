@@ -76,7 +76,7 @@ impl<W: World> Performance<'_, W> {
         self.explain(round.id)?;
         self.pause(experiment, round.id)?;
         let typed = &(round.fix)(&mut self.world)?;
-        let passage = &self.passage(&format!("{}.fix", round.id));
+        let passage = &self.passage(&format!("{}-fix", round.id));
         self.face.show(&Event::Fixed { typed, passage })?;
         Ok(())
     }
@@ -91,7 +91,7 @@ impl<W: World> Performance<'_, W> {
             demand(id, &evidence)?;
         }
         self.explain(id)?;
-        let (leaves, passage) = (experiment.leaves, &self.passage(&format!("{id}.leaves")));
+        let (leaves, passage) = (experiment.leaves, &self.passage(&format!("{id}-leaves")));
         self.face.show(&Event::Leaves { leaves, passage })?;
         self.pause(experiment, id)
     }
@@ -126,7 +126,7 @@ impl<W: World> Performance<'_, W> {
     // ANCHOR_END: attempt
 
     fn explain(&mut self, id: &str) -> Result<()> {
-        let passage = &self.passage(&format!("{id}.why"));
+        let passage = &self.passage(&format!("{id}-why"));
         self.face.show(&Event::Why { passage })
     }
 
@@ -138,7 +138,7 @@ impl<W: World> Performance<'_, W> {
             return Err(Halt::Early(Ending::ShellClosed));
         }
         let code = &self.code(experiment.id, id);
-        let hint = &self.passage(&format!("{id}.hint"));
+        let hint = &self.passage(&format!("{id}-hint"));
         let last = self.step == self.total;
         loop {
             match self.face.pause(&Pause { id, last, code, hint })? {
