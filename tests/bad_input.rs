@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 
 use common::{Ran, Sandbox, Who};
+use workbench::rootfs::{NewRoot, Tree};
 
 #[track_caller]
 fn refused(sandbox: &Sandbox, args: &[&str], sentence: &str) {
@@ -186,6 +187,20 @@ fn paths_with_blanks_and_bytes_that_are_no_text() {
         }
         assert_eq!(fs::read_dir(&odd).unwrap().count(), 0);
     }
+}
+
+#[test]
+fn a_prepared_root_with_an_odd_name() {
+    let sandbox = Sandbox::new(Who::Root);
+    let odd = sandbox.path().join(OsString::from_vec(b"a b'\xff".to_vec()));
+    let root = NewRoot::create(&odd, Tree::host()).unwrap();
+    for program in ["bash", "ls", "cat"] {
+        root.install(program.as_ref()).unwrap();
+    }
+    let args = ["lesson", "chroot", "--format", "plain", "--root"].map(OsString::from);
+    let ran = sandbox.run(&[&args[..], &[odd.into_os_string()]].concat());
+    assert!(ran.assert_code(0).stdout.contains(r"/a b\'\xFF' bash"), "{}", ran.stdout);
+    sandbox.assert_tidy();
 }
 
 #[test]

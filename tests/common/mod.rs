@@ -112,6 +112,7 @@ impl Sandbox {
             .cloned()
             .collect();
         assert_eq!(left, Vec::<String>::new(), "mounts are left");
+        assert_eq!(groups(), BTreeSet::new(), "control groups are left");
     }
 
     pub fn leftovers(&self) -> Vec<PathBuf> {
@@ -168,6 +169,19 @@ pub fn is_root() -> bool {
 fn mounts() -> BTreeSet<String> {
     let table = fs::read("/proc/self/mountinfo").unwrap();
     String::from_utf8_lossy(&table).lines().map(str::to_owned).collect()
+}
+
+/// The control groups of this program, on whatever hierarchies there are.
+fn groups() -> BTreeSet<PathBuf> {
+    let table = mounts();
+    let words = table.iter().map(|line| line.split(' ').collect::<Vec<_>>());
+    let points = words.filter(|words| words.contains(&"cgroup") || words.contains(&"cgroup2"));
+    let points = points.map(|words| PathBuf::from(words[4]));
+    let entries = points.filter_map(|point| fs::read_dir(point).ok()).flatten().flatten();
+    let is_ours = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("workbench-"))
+    };
+    entries.map(|entry| entry.path()).filter(is_ours).collect()
 }
 
 /// Says why a test cannot run here. CI sets `WORKBENCH_NO_SKIP`, and then a skip is a failure,
