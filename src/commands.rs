@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::bench::{Sweep, sweep};
 use crate::cli::{CleanArgs, Cli, Command};
-use crate::container::{become_program, die_with_parent, enter};
+use crate::container::{become_program, close_all_but, die_with_parent, enter};
 use crate::host::temporary_directory;
 use crate::interrupt;
 use crate::job::{EnterArgs, Job};
@@ -103,6 +103,7 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
 /// or with a report of what the kernel refused.
 fn become_contained(args: EnterArgs) -> Result<ExitCode> {
     let report = args.report.map(report_writer).transpose()?;
+    close_all_but(report.as_ref())?;
     interrupt::unwatch()?;
     let job = Job::from(args);
     let bound = report.as_ref().map_or(Ok(()), |report| die_with_parent(report.as_fd()));

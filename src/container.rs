@@ -5,7 +5,7 @@
 //! the calls in the one order that works, and [`become_program`] hands over to the program.
 
 use std::ffi::OsString;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use std::process::Command;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::{prctl, signal::Signal};
-use nix::unistd::{chdir, chroot, getegid, geteuid};
+use nix::unistd::{chdir, chroot, close, getegid, geteuid};
 
 use crate::escape::Escape;
 use crate::refusal::Refusal;
@@ -102,6 +102,25 @@ pub fn become_program(argv: &[OsString]) -> Refusal {
     Refusal::io("execve", Path::new(program))(error)
 }
 // ANCHOR_END: become_program
+
+/// Closes what was inherited, but for the three standard streams and the report. An open
+/// directory of the host would be a way out of any root (`fchdir(2)`), and the shell from which
+/// the workbench was started may have left one open.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn close_all_but(report: Option<&OwnedFd>) -> Result<(), Refusal> {
+    let list = Path::new("/proc/self/fd");
+    let entries = std::fs::read_dir(list).map_err(Refusal::io("open", list))?;
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let open: Vec<RawFd> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+    let kept = report.map(AsRawFd::as_raw_fd);
+    for number in open.into_iter().filter(|&number| number > 2 && Some(number) != kept) {
+        // The one by which the list was read is closed already.
+        let _ = close(number);
+    }
+    Ok(())
+}
 
 /// Asks the kernel to kill this process when the one that started it ends (prctl(2),
 /// `PR_SET_PDEATHSIG`): a lesson that is killed leaves no process behind.

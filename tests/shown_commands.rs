@@ -7,8 +7,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
-use common::{Ran, Sandbox, Who};
+use common::{Ran, Sandbox, WORKBENCH, Who};
 use regex::Regex;
+use workbench::container::Recipe;
+use workbench::job::Job;
+use workbench::launch::Launcher;
 use workbench::lessons::chroot::LESSON;
 
 /// What a run prints until its shell opens, with the run kept alive in that state.
@@ -136,4 +139,23 @@ fn enter_reports_as_docker_and_chroot_do() {
     let nowhere = sees(&["--root", "/nowhere", "--", "true"]);
     assert_eq!(nowhere.code, Some(125));
     assert_eq!(nowhere.stderr, "workbench: chroot /nowhere: No such file or directory (ENOENT)\n");
+}
+
+/// Nothing of the narrator reaches the contained process: an open directory of the host would be
+/// a way out, and a variable such as `LD_PRELOAD` would speak of files that are not there.
+#[test]
+fn a_contained_process_inherits_three_descriptors_and_a_clean_environment() {
+    let launcher = Launcher::new(WORKBENCH.into(), "/usr/bin:/bin".into());
+    let said = |line: &str| {
+        launcher.run(&Job::bash(&Recipe::default(), line)).unwrap().said.replace('\n', " ")
+    };
+    // The fourth is the directory that `ls` itself has opened.
+    assert_eq!(said("exec ls /proc/self/fd"), "0 1 2 3");
+    let variables = said("compgen -e");
+    let expected = ["HOME", "PATH", "PWD", "SHLVL", "_", "TERM", "COLORTERM", "NO_COLOR", "OLDPWD"];
+    for variable in variables.split(' ') {
+        assert!(expected.contains(&variable), "{variable} is inherited");
+    }
+    // No signal is blocked: Ctrl-C reaches it.
+    assert_eq!(said("grep SigBlk /proc/self/status | cut -f 2"), "0".repeat(16));
 }

@@ -60,19 +60,20 @@ fetch_kernel() {
     say "Fetching the kernel of $suite"
     private_apt "$new/apt" "$suite"
     names=$(apt-cache "${apt_options[@]}" --important depends --recurse linux-image-cloud-amd64 \
-        | grep -E '^linux-(image|binary|modules)-[0-9]' | sort -u)
+        | grep -E '^linux-(image|base|binary|modules)-[0-9]' | sort -u)
     [ -n "$names" ] || stop "$suite has no cloud kernel"
     # One name is one word.
     # shellcheck disable=SC2086
     (cd "$new" && apt-get "${apt_options[@]}" download $names)
     for package in "$new"/*.deb; do dpkg-deb --extract "$package" "$new"; done
     dpkg-deb --show --showformat='${Version}\n' "$new"/linux-image-*.deb > "$new/package"
-    mv "$new"/boot/vmlinuz-* "$new/vmlinuz"
+    # It lies in /boot, and in newer suites beside its modules.
+    find "$new" -type f -name 'vmlinuz*' -exec mv {} "$new/vmlinuz" \;
     # Suites with a merged /usr have the modules there, and modprobe looks in /lib.
     [ -d "$new/lib/modules" ] || ln -s usr/lib "$new/lib"
     basename "$new"/lib/modules/* > "$new/release"
     depmod --basedir "$new" "$(cat "$new/release")"
-    rm -rf "$new/apt" "$new/boot" "$new"/*.deb
+    rm -rf "${new:?}/apt" "$new/boot" "$new"/*.deb
     mkdir -p "$cache/kernels"
     mv "$new" "$cache/kernels/$kernel"
 }
