@@ -33,8 +33,7 @@ pub enum Command {
     Lesson(LessonArgs),
     /// Delete what a killed run has left behind
     Clean(CleanArgs),
-    /// Become a contained process: what a lesson runs for each attempt
-    #[command(hide = true)]
+    /// Run a command behind walls: what a lesson does for each attempt
     Enter(EnterArgs),
 }
 

@@ -2,12 +2,12 @@
 
 mod lesson;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::bench::{Sweep, sweep};
+use crate::bench::{Sweep, Swept, sweep};
 use crate::cli::{CleanArgs, Cli, Command};
 use crate::container::{become_program, close_all_but, die_with_parent, enter};
 use crate::host::temporary_directory;
@@ -86,41 +86,53 @@ fn remembered(page: &mut Page) -> Result<Progress> {
 /// `workbench clean`: what no living run holds.
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let what = if args.dry_run { Sweep::List } else { Sweep::Delete };
-    let garbage = sweep(&temporary_directory()?, what)?;
+    let Swept { garbage, kept } = sweep(&temporary_directory()?, what)?;
     let mut page = Page::new(Look::Plain);
     let verb = if args.dry_run { "would delete" } else { "deleted" };
     for path in &garbage {
         page.line(&format!("{verb} {}", path.display()))?;
     }
-    if garbage.is_empty() {
+    for why in &kept {
+        page.line(&format!("not deleted: {why}"))?;
+    }
+    if garbage.is_empty() && kept.is_empty() {
         page.line("nothing to clean: no killed run has left anything")?;
     }
-    Ok(exit::DONE.into())
+    Ok(if kept.is_empty() { exit::DONE.into() } else { exit::SURPRISE.into() })
 }
 
 // ANCHOR: become_contained
 /// `workbench enter`: the disposable child of a lesson. It ends as the program that it becomes,
 /// or with a report of what the kernel refused.
 fn become_contained(args: EnterArgs) -> Result<ExitCode> {
-    let report = args.report.map(report_writer).transpose()?;
-    close_all_but(report.as_ref())?;
-    interrupt::unwatch()?;
+    let report = match args.report.map(report_writer).transpose() {
+        Ok(report) => report,
+        Err(refusal) => return refused(None, &refusal),
+    };
     let job = Job::from(args);
-    let bound = report.as_ref().map_or(Ok(()), |report| die_with_parent(report.as_fd()));
-    let entered = bound.and_then(|()| enter(&job.recipe));
-    let refusal = match entered {
+    let refusal = match prepare(report.as_ref()).and_then(|()| enter(&job.recipe)) {
         Ok(()) if job.argv.is_empty() => return Ok(exit::DONE.into()),
         Ok(()) => become_program(&job.argv),
         Err(refusal) => refusal,
     };
-    let code = code_of(&refusal);
-    match report {
-        Some(pipe) => serde_json::to_writer(std::fs::File::from(pipe), &refusal)?,
-        None => anstream::eprintln!("workbench: {refusal}"),
-    }
-    Ok(code.into())
+    refused(report, &refusal)
+}
+
+/// What a disposable child does before anything else.
+fn prepare(report: Option<&OwnedFd>) -> Result<(), Refusal> {
+    close_all_but(report);
+    interrupt::unwatch()?;
+    report.map_or(Ok(()), |report| die_with_parent(report.as_fd()))
 }
 // ANCHOR_END: become_contained
+
+fn refused(report: Option<OwnedFd>, refusal: &Refusal) -> Result<ExitCode> {
+    match report {
+        Some(pipe) => serde_json::to_writer(std::fs::File::from(pipe), refusal)?,
+        None => anstream::eprintln!("workbench: {refusal}"),
+    }
+    Ok(code_of(refusal).into())
+}
 
 /// 125, 126 and 127 mean what they mean for `docker run`, `chroot` and `env`.
 fn code_of(refusal: &Refusal) -> u8 {

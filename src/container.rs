@@ -92,8 +92,8 @@ fn change_root(root: &Path) -> Result<(), Refusal> {
 // ANCHOR_END: change_root
 
 // ANCHOR: become_program
-/// Replaces this process by the program: `execve(2)`, searched for in `PATH`. It returns only
-/// when the kernel refuses.
+/// Replaces this process by the program: `execve(2)`, searched for in `PATH` (execvp(3)). It
+/// returns only when the kernel refuses.
 pub fn become_program(argv: &[OsString]) -> Refusal {
     let Some((program, arguments)) = argv.split_first() else {
         return Refusal { call: "execve".into(), object: String::new(), errno: 2 };
@@ -105,21 +105,19 @@ pub fn become_program(argv: &[OsString]) -> Refusal {
 
 /// Closes what was inherited, but for the three standard streams and the report. An open
 /// directory of the host would be a way out of any root (`fchdir(2)`), and the shell from which
-/// the workbench was started may have left one open.
-///
-/// # Errors
-/// When `/proc` is not mounted.
-pub fn close_all_but(report: Option<&OwnedFd>) -> Result<(), Refusal> {
-    let list = Path::new("/proc/self/fd");
-    let entries = std::fs::read_dir(list).map_err(Refusal::io("open", list))?;
-    let names = entries.flatten().map(|entry| entry.file_name());
-    let open: Vec<RawFd> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+/// the workbench was started may have left one open. Where `/proc` is not mounted, and so nobody can say what is open, the numbers that a process
+/// has by default are closed.
+pub fn close_all_but(report: Option<&OwnedFd>) {
+    let entries = std::fs::read_dir("/proc/self/fd").map(|entries| {
+        let names = entries.flatten().map(|entry| entry.file_name());
+        names.filter_map(|name| name.to_str()?.parse().ok()).collect()
+    });
+    let open: Vec<RawFd> = entries.unwrap_or_else(|_| (3..1024).collect());
     let kept = report.map(AsRawFd::as_raw_fd);
     for number in open.into_iter().filter(|&number| number > 2 && Some(number) != kept) {
         // The one by which the list was read is closed already.
         let _ = close(number);
     }
-    Ok(())
 }
 
 /// Asks the kernel to kill this process when the one that started it ends (prctl(2),

@@ -28,7 +28,7 @@ impl Escape {
     }
 }
 
-// ANCHOR: escape
+// ANCHOR: leave_by_second_chroot
 /// The kernel stops `..` at the root of the process, and only there (chroot(2)). Whoever stands
 /// *above* its own root never meets it on the way up.
 fn leave_by_second_chroot() -> Result<(), Refusal> {
@@ -42,13 +42,14 @@ fn leave_by_second_chroot() -> Result<(), Refusal> {
     // Here is the host's root. Make it ours again.
     chroot(".").map_err(Refusal::of("chroot", "."))
 }
-// ANCHOR_END: escape
+// ANCHOR_END: leave_by_second_chroot
 
 /// Any directory will do, so none has to be made.
 fn any_directory_below() -> Result<PathBuf, Refusal> {
     let here = PathBuf::from(".");
     let entries = fs::read_dir(&here).map_err(Refusal::io("open", &here))?;
-    let mut directories = entries.flatten().filter(|entry| entry.path().is_dir());
+    let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut directories = entries.flatten().filter(is_directory);
     directories.next().map(|entry| entry.path()).ok_or_else(|| Refusal {
         call: "open".into(),
         object: "a directory below /".into(),

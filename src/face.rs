@@ -43,8 +43,8 @@ pub enum Event<'a> {
     },
     /// The command, in the three forms in which a learner meets it.
     Trying {
-        /// As the article has it.
-        article: &'a str,
+        /// As the article has it, if it does.
+        article: Option<&'a str>,
         /// As it can be typed here and now.
         typed: &'a str,
         /// As this program runs it.
@@ -52,14 +52,14 @@ pub enum Event<'a> {
     },
     /// The answer, beside the prediction and the learner's guess.
     Observed {
+        /// The step.
+        id: &'a str,
         /// What the lesson predicted.
         predict: Prediction,
         /// What came.
         outcome: &'a Outcome,
-        /// The choice of the learner, from 0.
-        guess: Option<usize>,
-        /// What the learner was asked.
-        question: Option<&'a Question>,
+        /// What the learner was asked, and has guessed.
+        answered: Option<(&'a Question, Guess)>,
     },
     /// Why it failed, as evidence.
     Cause {
@@ -96,6 +96,8 @@ pub enum Event<'a> {
     ShellOpens {
         /// As it would be typed.
         typed: &'a str,
+        /// Whether it stands in the new root, or on the host.
+        is_inside: bool,
     },
     /// The lesson is over and all is tidied up.
     Ended {
@@ -120,6 +122,17 @@ pub struct Pause<'a> {
     pub hint: &'a str,
 }
 
+/// What the learner says when asked for a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// The place of the choice, from 0.
+    Choice(usize),
+    /// Nothing: a guess is an offer.
+    None,
+    /// No more.
+    Quit,
+}
+
 /// What the learner wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -139,11 +152,11 @@ pub trait Face {
     /// When nobody reads any more.
     fn show(&mut self, event: &Event) -> Result<()>;
 
-    /// Asks for a prediction; the answer is the place of the choice, from 0.
+    /// Asks for a prediction, and gives a hint if one is wanted.
     ///
     /// # Errors
     /// When nobody answers any more.
-    fn predict(&mut self, question: &Question) -> Result<Option<usize>>;
+    fn predict(&mut self, question: &Question, hint: &str) -> Result<Guess>;
 
     /// Waits until the learner wants to go on.
     ///

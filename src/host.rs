@@ -59,11 +59,16 @@ const ROOM: u64 = 48 << 20;
 /// # Errors
 /// A [`Usage`] that names the directory and says what is wrong with it.
 pub fn temporary_directory() -> Result<PathBuf> {
-    let named = env::temp_dir();
+    // An empty TMPDIR is as good as none (Rust takes it at its word).
+    let named = Some(env::temp_dir()).filter(|path| !path.as_os_str().is_empty());
+    let named = named.unwrap_or_else(|| PathBuf::from("/tmp"));
     let name = named.display();
     let advice = "set TMPDIR to a directory of yours, such as TMPDIR=$HOME";
     let wrong = |what: &str| Usage(format!("the temporary directory {name} {what}; {advice}"));
     let directory = named.canonicalize().map_err(|error| wrong(&unusable(&error)))?;
+    if !directory.is_dir() {
+        return Err(wrong("is not a directory").into());
+    }
     if !is_writable(&directory) {
         return Err(wrong("is not writable").into());
     }
@@ -83,12 +88,10 @@ pub fn temporary_directory() -> Result<PathBuf> {
 /// An [`Unmet`] where it is not mounted.
 pub fn proc_is_mounted() -> Result<()> {
     let file = "/proc/self/exe";
-    if fs::read_link(file).is_ok() {
-        return Ok(());
-    }
+    let Err(error) = fs::read_link(file) else { return Ok(()) };
     Err(Unmet {
         what: "reading /proc".into(),
-        tried: vec![format!("readlink {file}: No such file or directory")],
+        tried: vec![Refusal::io("readlink", Path::new(file))(error).to_string()],
         why: "/proc is not mounted here".into(),
         remedy: "mount -t proc proc /proc, as root".into(),
     }

@@ -1,13 +1,13 @@
-//! Ctrl-C at any moment: children die, the terminal is restored, the directory is deleted.
+//! Ctrl-C at any moment: children die, the directory is deleted, the terminal is restored.
 //!
 //! The signals are blocked in every thread, and one thread waits for them (sigwait(3)). So no
 //! code runs inside a signal handler, and none of it needs `unsafe`.
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::Result;
@@ -15,20 +15,24 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, getpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
-use crate::bench;
+use crate::bench::{self, AWAY, Bench};
 use crate::refusal::Refusal;
 
 /// The exit code of a run that was interrupted.
 pub const INTERRUPTED: i32 = 130;
 
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-static TO_TIDY_UP: Mutex<Tidy> = Mutex::new(Tidy { directory: None, terminal: None });
+static TO_TIDY_UP: Mutex<Tidy> =
+    Mutex::new(Tidy { directory: None, terminal: None, not_ours: Vec::new() });
 
 struct Tidy {
     directory: Option<PathBuf>,
+    /// The terminal's settings at the start, if it was ours to set.
     terminal: Option<Termios>,
+    /// Children that we had before we began: a shell may `exec` us after starting some.
+    not_ours: Vec<Pid>,
 }
 
 // ANCHOR: watch
@@ -48,7 +52,9 @@ pub fn watch() -> Result<()> {
     blocked.thread_block().map_err(Refusal::of("sigprocmask", "SIG_BLOCK"))?;
     // An orphan of our children becomes our child, so that it can be found (prctl(2)).
     prctl::set_child_subreaper(true).map_err(Refusal::of("prctl", "PR_SET_CHILD_SUBREAPER"))?;
-    tidy().terminal = tcgetattr(io::stdin()).ok();
+    let is_in_front = tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
+    tidy().terminal = tcgetattr(io::stdin()).ok().filter(|_| is_in_front);
+    tidy().not_ours = children();
     thread::spawn(move || {
         if signals.wait().is_ok() {
             end_now();
@@ -63,30 +69,43 @@ pub fn watch() -> Result<()> {
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn unwatch() -> Result<()> {
-    SigSet::all().thread_unblock().map_err(Refusal::of("sigprocmask", "SIG_UNBLOCK"))?;
-    Ok(())
+pub fn unwatch() -> Result<(), Refusal> {
+    SigSet::all().thread_unblock().map_err(Refusal::of("sigprocmask", "SIG_UNBLOCK"))
 }
 
-/// From now on an interruption deletes this directory.
-pub fn deletes(directory: &Path) {
-    tidy().directory = Some(directory.to_owned());
+/// Sets up a bench so that from its first moment on an interruption deletes it.
+///
+/// # Errors
+/// Those of `set_up`.
+pub fn guarded(set_up: impl FnOnce() -> Result<Bench>) -> Result<Bench> {
+    let mut tidy = tidy();
+    let bench = set_up()?;
+    tidy.directory = Some(bench.path().to_owned());
+    Ok(bench)
 }
 
 // ANCHOR: end_now
 /// Ends the program at once, with everything tidied up.
 pub fn end_now() -> ! {
-    IS_ENDING.store(true, Ordering::SeqCst);
-    let directory = tidy().directory.take();
+    if IS_ENDING.swap(true, Ordering::SeqCst) {
+        wait_if_ending();
+    }
+    let (directory, not_ours) = {
+        let mut tidy = tidy();
+        (tidy.directory.take(), tidy.not_ours.clone())
+    };
+    end_all_but(&not_ours);
     // Under another name, so that nothing can be added to it by what still runs.
     let doomed = directory.map(|path| {
-        let away = path.with_extension("away");
+        let away = path.with_extension(AWAY);
         fs::rename(&path, &away).map_or(path, |()| away)
     });
-    end_children();
+    let deleted = doomed.as_deref().map_or(Ok(()), bench::delete);
     restore_terminal();
-    if let Some(Err(error)) = doomed.as_deref().map(bench::delete) {
-        complain(&format!("not deleted: {error:#}"));
+    match deleted {
+        Err(error) => complain(&format!("interrupted; not deleted: {error:#}")),
+        Ok(()) if io::stderr().is_terminal() => complain("interrupted; everything is tidied up"),
+        Ok(()) => {}
     }
     std::process::exit(INTERRUPTED)
 }
@@ -99,27 +118,29 @@ pub fn wait_if_ending() {
     }
 }
 
-/// Gives the terminal the settings that it had at the start, the cursor, and our process group.
+/// Gives the terminal back to our process group, with the settings that it had at the start.
 pub fn restore_terminal() {
-    let stdin = io::stdin();
-    if let Some(settings) = &tidy().terminal {
-        // All of this is a courtesy: where the terminal has gone, nobody misses it.
-        let _ = tcsetpgrp(&stdin, getpgrp());
-        let _ = tcsetattr(&stdin, SetArg::TCSADRAIN, settings);
-        if io::stdout().is_terminal() {
-            let _ = io::stdout().write_all(b"\x1b[?25h\r\n");
-            let _ = io::stdout().flush();
-        }
+    let tidy = tidy();
+    let Some(settings) = &tidy.terminal else { return };
+    // All of this is a courtesy: where the terminal has gone, nobody misses it.
+    let _ = tcsetpgrp(io::stdin(), getpgrp());
+    let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, settings);
+    let understands = std::env::var("TERM").is_ok_and(|term| term != "dumb" && !term.is_empty());
+    if io::stdout().is_terminal() {
+        let cursor = if understands { "\x1b[?25h\r\n" } else { "\r\n" };
+        let _ = io::stdout().write_all(cursor.as_bytes());
+        let _ = io::stdout().flush();
     }
 }
 
-/// Kills our children until there are none: what a learner has started in a shell of ours and
-/// left behind has become our child in turn.
-pub fn end_children() {
+/// Kills our children, but for those that are named, until no others are left: what a learner
+/// has started in a shell of ours and left behind has become our child in turn.
+pub fn end_all_but(spared: &[Pid]) {
     loop {
+        let others = children().into_iter().filter(|child| !spared.contains(child));
         // A child that has taken another identity, such as sudo, is not ours to kill.
         let killed: Vec<Pid> =
-            children().into_iter().filter(|&child| kill(child, Signal::SIGKILL).is_ok()).collect();
+            others.filter(|&child| kill(child, Signal::SIGKILL).is_ok()).collect();
         if killed.is_empty() {
             return;
         }
@@ -130,7 +151,7 @@ pub fn end_children() {
 }
 
 /// Our children, of whichever thread (proc_tid_children(5)).
-fn children() -> Vec<Pid> {
+pub fn children() -> Vec<Pid> {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let lists =
         threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
@@ -143,6 +164,6 @@ fn complain(what: &str) {
     let _ = writeln!(io::stderr(), "workbench: {what}");
 }
 
-fn tidy() -> std::sync::MutexGuard<'static, Tidy> {
-    TO_TIDY_UP.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn tidy() -> MutexGuard<'static, Tidy> {
+    TO_TIDY_UP.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::face::{Event, Face, Next, Pause};
+use crate::face::{Event, Face, Guess, Next, Pause};
 use crate::host::Unmet;
 use crate::lesson::{Ending, Leaves};
 use crate::observation::Observation;
@@ -58,7 +58,7 @@ struct Works {
 
 #[derive(Debug, Default, Serialize)]
 struct Attempt {
-    article: String,
+    article: Option<String>,
     command: String,
     run: String,
     predicted: String,
@@ -127,9 +127,9 @@ impl Json {
 /// # Errors
 /// When nobody reads any more.
 pub fn write_document(document: &impl Serialize) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, document)?;
-    Ok(writeln!(out)?)
+    // Written in one piece: an error of the stream stays an error of the stream.
+    let text = serde_json::to_string_pretty(document)?;
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
 impl Face for Json {
@@ -144,7 +144,7 @@ impl Face for Json {
         if let Event::Trying { article, typed, run } = *event {
             if let Some(attempt) = self.attempt() {
                 (attempt.article, attempt.command, attempt.run) =
-                    (article.to_owned(), typed.to_owned(), run.to_owned());
+                    (article.map(str::to_owned), typed.to_owned(), run.to_owned());
             }
         }
         if let Event::Observed { predict, outcome, .. } = *event {
@@ -161,8 +161,8 @@ impl Face for Json {
         Ok(())
     }
 
-    fn predict(&mut self, _: &Question) -> Result<Option<usize>> {
-        Ok(None)
+    fn predict(&mut self, _: &Question, _: &str) -> Result<Guess> {
+        Ok(Guess::None)
     }
 
     fn pause(&mut self, _: &Pause) -> Result<Next> {

@@ -91,11 +91,20 @@ impl Launcher {
     /// When the child cannot be started, or the kernel refuses a call.
     pub fn attend(&self, job: &Job, variables: &[(&str, OsString)]) -> Result<ExitStatus> {
         let (mut child, report) = self.start(job, |command| {
+            // Without a file for its history, the shell writes nothing but what is typed into it.
+            command.env("HISTFILE", "").env("PATH", self.path_of_shells());
             command.envs(variables.iter().map(|(name, value)| (name, value)));
             Ok(())
         })?;
         let status = child.wait()?;
         report.refusal()?.map_or(Ok(status), |refusal| Err(refusal.into()))
+    }
+
+    /// In a shell, what the lesson shows can be typed: `workbench` is found as well.
+    fn path_of_shells(&self) -> OsString {
+        let ours = std::env::current_exe().ok().and_then(|file| Some(file.parent()?.to_owned()));
+        let places = std::env::split_paths(&self.path).chain(ours);
+        std::env::join_paths(places).unwrap_or_else(|_| self.path.clone())
     }
 
     /// The child gets a clean environment: `LD_PRELOAD` or `BASH_ENV` of the caller would speak
@@ -181,7 +190,7 @@ impl Drop for Held {
 ///
 /// # Errors
 /// When there is no such descriptor.
-pub fn report_writer(number: i32) -> Result<OwnedFd> {
+pub fn report_writer(number: i32) -> Result<OwnedFd, Refusal> {
     // Opening the descriptor's own file gives one that `execve` closes, without `unsafe`.
     let path = PathBuf::from(format!("/proc/self/fd/{number}"));
     let file = File::options().write(true).open(&path).map_err(Refusal::io("open", &path))?;

@@ -35,16 +35,18 @@ pub struct Lesson<W: 'static> {
     pub words: &'static str,
     /// The questions: `quiz.toml`.
     pub quiz: &'static str,
-    /// The lesson's own source, shown by anchor.
-    pub source: &'static str,
+    /// The lesson's own source, shown by anchor: file names and texts.
+    pub sources: &'static [(&'static str, &'static str)],
 }
 
 /// One thing that is tried, the states in which it fails, and the state in which it works.
 pub struct Experiment<W: 'static> {
     /// The name of the step in which the attempt works, and of its passages.
     pub id: &'static str,
-    /// The article's own command.
-    pub article: &'static str,
+    /// The article's own command, if it has one.
+    pub article: Option<&'static str>,
+    /// Anchors of the system calls behind the attempt.
+    pub calls: &'static [&'static str],
     /// Where it is set: some need an empty root, to fill it.
     pub setting: Setting,
     /// Sets the stage once, before the first attempt.
@@ -65,8 +67,8 @@ pub struct Experiment<W: 'static> {
 pub struct Round<W: 'static> {
     /// The name of the step, and of its passages.
     pub id: &'static str,
-    /// The article's own command.
-    pub article: &'static str,
+    /// The article's own command, if it has one.
+    pub article: Option<&'static str>,
     /// How the attempt will fail.
     pub predict: Prediction,
     /// Why it fails, read from the kernel or the file system.

@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use nix::mount::{MntFlags, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::refusal::Refusal;
 
-/// The mount points in the order in which they were made (proc_pid_mountinfo(5)).
+/// The mount points of this process (proc_pid_mountinfo(5)).
 ///
 /// # Errors
 /// When `/proc` is not mounted.
@@ -30,8 +30,19 @@ pub fn mount_points() -> Result<Vec<PathBuf>> {
 /// # Errors
 /// When a mount cannot be detached. Then nothing below may be deleted.
 pub fn detach_below(directory: &Path) -> Result<()> {
-    for point in mount_points()?.iter().rev().filter(|point| point.starts_with(directory)) {
-        umount2(point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
+    let mut points = mount_points()?;
+    points.retain(|point| point.starts_with(directory));
+    // The deepest first: what lies on another mount goes before it.
+    points.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
+    // After `mount --rbind /dev` these and the host's are peers, and an unmount here would be
+    // repeated there (mount_namespaces(7)). A private mount has no peers.
+    for point in &points {
+        let nothing = None::<&str>;
+        mount(nothing, point, nothing, MsFlags::MS_PRIVATE, nothing)
+            .map_err(Refusal::of("mount --make-private", point.display()))?;
+    }
+    for point in points {
+        umount2(&point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
             .map_err(Refusal::of("umount", point.display()))?;
     }
     Ok(())

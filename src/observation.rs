@@ -48,9 +48,10 @@ impl From<Refusal> for Observation {
 
 impl From<ExitStatus> for Observation {
     fn from(status: ExitStatus) -> Self {
-        let signal = status.signal().and_then(|number| Signal::try_from(number).ok());
-        match signal {
-            Some(signal) => Self::killed(signal),
+        match status.signal().map(|number| (number, Signal::try_from(number))) {
+            Some((_, Ok(signal))) => Self::killed(signal),
+            // A real-time signal has a number, but no name (signal(7)).
+            Some((number, Err(_))) => Self::Killed { signal: format!("signal {number}") },
             None => Self::Exited { status: status.code().unwrap_or_default() },
         }
     }
@@ -65,7 +66,7 @@ impl fmt::Display for Observation {
             },
             Self::Exited { status: 0 } => write!(f, "it runs and ends with status 0"),
             Self::Exited { status } => write!(f, "it ends with status {status}"),
-            Self::Killed { signal } => write!(f, "it is killed by {signal}"),
+            Self::Killed { signal } => write!(f, "it was killed by {signal}"),
         }
     }
 }

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
-use std::io;
-use std::os::unix::fs::chown;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -100,7 +100,18 @@ impl Store {
         self.make_directories(directory)?;
         let new = self.file.with_extension(format!("json.{}", std::process::id()));
         let text = serde_json::to_string_pretty(progress)? + "\n";
-        fs::write(&new, text).map_err(Refusal::io("write", &new))?;
+        // Under sudo, somebody else's directory: whatever stands there under this name goes, and
+        // no link is followed.
+        let _ = fs::remove_file(&new);
+        let file = File::options().write(true).create_new(true).open(&new);
+        let written = file.and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        if let Err(error) = written {
+            let _ = fs::remove_file(&new);
+            return Err(Refusal::io("write", &new)(error).into());
+        }
         self.give_to_owner(&new)?;
         Ok(fs::rename(&new, &self.file).map_err(Refusal::io("rename", &new))?)
     }
@@ -120,7 +131,7 @@ impl Store {
     fn give_to_owner(&self, path: &Path) -> Result<()> {
         let Some(owner) = &self.owner else { return Ok(()) };
         let (user, group) = (owner.uid.as_raw(), owner.gid.as_raw());
-        Ok(chown(path, Some(user), Some(group)).map_err(Refusal::io("chown", path))?)
+        Ok(lchown(path, Some(user), Some(group)).map_err(Refusal::io("lchown", path))?)
     }
 }
 

@@ -3,8 +3,10 @@
 //! A proof says what it asked, in a form that a learner can type, what the answer was, and
 //! whether that is as it should be. Where it could not look, it says so: that is never a pass.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,9 @@ pub struct Evidence {
     pub asked: String,
     /// What the kernel or the file system answered.
     pub answer: String,
+    /// What follows from the answer, where it does not say so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub therefore: Option<String>,
     /// Whether it is as it should be.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -53,13 +58,19 @@ impl Evidence {
             Is::AsItShouldBe => Verdict::Holds,
             Is::Otherwise => Verdict::Fails,
         };
-        Self { asked: asked.into(), answer: answer.into(), verdict }
+        Self { asked: asked.into(), answer: answer.into(), therefore: None, verdict }
+    }
+
+    /// The same, with what follows from it.
+    #[must_use]
+    pub fn therefore(self, conclusion: impl Into<String>) -> Self {
+        Self { therefore: Some(conclusion.into()), ..self }
     }
 
     /// Nobody could look.
     pub fn hidden(asked: impl Into<String>, why: &io::Error) -> Self {
         let verdict = Verdict::CouldNotLook(why.to_string());
-        Self { asked: asked.into(), answer: String::new(), verdict }
+        Self { asked: asked.into(), answer: String::new(), therefore: None, verdict }
     }
 }
 
@@ -110,8 +121,10 @@ pub fn root_differs_from_ours(pid: u32) -> Evidence {
     let asked = format!("stat -c %d:%i / {}", theirs.display());
     match (identity(Path::new("/")), identity(&theirs)) {
         (Ok(ours), Ok(theirs)) => {
-            let answer = format!("{} outside, {} inside", shown(ours), shown(theirs));
-            Evidence::new(asked, answer, Is::from(ours != theirs))
+            let answer = format!("{}\n{}", shown(ours), shown(theirs));
+            let is_so = ours != theirs;
+            let conclusion = if is_so { "two directories" } else { "one directory" };
+            Evidence::new(asked, answer, Is::from(is_so)).therefore(conclusion)
         }
         (Err(error), _) | (_, Err(error)) => Evidence::hidden(asked, &error),
     }
@@ -128,23 +141,24 @@ pub fn maps_only_files_below(pid: u32, root: &Path) -> Evidence {
         Ok(maps) => maps,
         Err(error) => return Evidence::hidden(asked, &error),
     };
-    let maps = String::from_utf8_lossy(&maps).into_owned();
-    let mut files: Vec<&str> = maps.lines().filter_map(mapped_file).collect();
-    files.sort_unstable();
+    let mut files: Vec<PathBuf> =
+        maps.split(|&byte| byte == b'\n').filter_map(mapped_file).collect();
+    files.sort();
     files.dedup();
-    let root_as_text = root.to_string_lossy();
-    let strangers: Vec<&str> =
-        files.iter().copied().filter(|file| !file.starts_with(&*root_as_text)).collect();
-    let answer = match strangers.first() {
-        Some(stranger) => format!("{stranger} lies outside"),
-        None => format!("{} files, all below {}", files.len(), typed_path(root)),
+    let strangers = files.iter().filter(|file| !file.starts_with(root)).count();
+    let shown: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let is_so = strangers == 0 && !files.is_empty();
+    let conclusion = match strangers {
+        0 => "all of its code lies below the new root".to_owned(),
+        _ => format!("{strangers} of these files lie outside the new root"),
     };
-    Evidence::new(asked, answer, Is::from(strangers.is_empty() && !files.is_empty()))
+    Evidence::new(asked, shown.join("\n"), Is::from(is_so)).therefore(conclusion)
 }
 // ANCHOR_END: runs_from
 
-fn mapped_file(line: &str) -> Option<&str> {
-    line.find('/').map(|start| line[start..].trim_end_matches(" (deleted)"))
+fn mapped_file(line: &[u8]) -> Option<PathBuf> {
+    let start = line.iter().position(|&byte| byte == b'/')?;
+    Some(PathBuf::from(OsStr::from_bytes(&line[start..])))
 }
 
 // ANCHOR: same_pid_namespace
@@ -155,8 +169,10 @@ pub fn shares_our_pid_namespace(pid: u32) -> Evidence {
     let asked = format!("readlink {}", links.join(" "));
     match (fs::read_link(&links[0]), fs::read_link(&links[1])) {
         (Ok(ours), Ok(theirs)) => {
-            let answer = format!("{} and {}", ours.display(), theirs.display());
-            Evidence::new(asked, answer, Is::from(ours == theirs))
+            let answer = format!("{}\n{}", ours.display(), theirs.display());
+            let is_so = ours == theirs;
+            let conclusion = if is_so { "one list of processes" } else { "two lists of processes" };
+            Evidence::new(asked, answer, Is::from(is_so)).therefore(conclusion)
         }
         (Err(error), _) | (_, Err(error)) => Evidence::hidden(asked, &error),
     }

@@ -19,6 +19,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use nix::errno::Errno;
 
 use crate::refusal::Refusal;
 
@@ -98,35 +99,43 @@ impl NewRoot {
 
     // ANCHOR: copy
     /// Copies one file to the same path in the new root, and makes again the directories and the
-    /// symbolic links that lead to it: on most hosts `/bin` is a link to `usr/bin`.
+    /// symbolic links that lead to it: on most hosts `/bin` is a link to `usr/bin`. Returns the
+    /// links and the file, as far as they were not there.
     ///
     /// # Errors
     /// When a component does not exist, or is not readable, or the disk is full.
-    pub fn copy(&self, file: &Path) -> Result<()> {
-        for stop in self.source.walk(file)? {
+    pub fn copy(&self, file: &Path) -> Result<Vec<PathBuf>> {
+        let mut made = Vec::new();
+        for stop in self.source.walk(file).map_err(Refusal::io("open", file))? {
+            let inside = stop.path().to_owned();
+            let here = self.outside(&inside);
+            let is_there = fs::symlink_metadata(&here);
             match stop {
-                Stop::Directory(at) => self.make_directory(&self.outside(&at))?,
-                Stop::Link(at, target) => make_link(&self.outside(&at), &target)?,
-                Stop::File(at) => copy_file(&self.source.outside(&at), &self.outside(&at))?,
+                Stop::Directory(_) => make_directory(&here, is_there.ok())?,
+                _ if is_there.is_ok() => {}
+                Stop::Link(_, target) => {
+                    symlink(target, &here).map_err(Refusal::io("symlink", &here))?;
+                    made.push(inside);
+                }
+                Stop::File(_) => {
+                    copy_file(&self.source.outside(&inside), &here)?;
+                    made.push(inside);
+                }
             }
         }
-        Ok(())
+        Ok(made)
     }
     // ANCHOR_END: copy
-
-    fn make_directory(&self, path: &Path) -> Result<()> {
-        if path == self.path || path.is_dir() {
-            return Ok(());
-        }
-        Ok(fs::create_dir(path).map_err(Refusal::io("mkdir", path))?)
-    }
 }
 
-fn make_link(path: &Path, target: &Path) -> Result<()> {
-    if fs::symlink_metadata(path).is_ok() {
-        return Ok(());
+/// What is in the way must be a real directory: a link that somebody has put there would lead
+/// what is copied out of the new root.
+fn make_directory(path: &Path, is_there: Option<fs::Metadata>) -> Result<()> {
+    match is_there {
+        Some(meta) if meta.is_dir() => Ok(()),
+        Some(_) => Err(Refusal::of("mkdir", path.display())(Errno::EEXIST).into()),
+        None => Ok(fs::create_dir(path).map_err(Refusal::io("mkdir", path))?),
     }
-    Ok(symlink(target, path).map_err(Refusal::io("symlink", path))?)
 }
 
 /// Finds a program by its name, as a shell would, in [`SEARCH_PATH`] and then in `PATH`.
@@ -155,9 +164,6 @@ fn is_executable(file: &Path) -> bool {
 /// of `mount` owned by root must not hand root to whoever finds it. The kernel shares the blocks
 /// where the file system can (`copy_file_range(2)`, called by the standard library).
 fn copy_file(from: &Path, to: &Path) -> Result<()> {
-    if to.exists() {
-        return Ok(());
-    }
     fs::copy(from, to).map_err(Refusal::io("cp", to))?;
     let mode = fs::metadata(to)?.permissions().mode();
     // The owner may always write: a learner wants to edit and delete what was copied.

@@ -14,13 +14,13 @@ use anyhow::Result;
 use clap::ValueEnum;
 use colored::Colorize;
 
-use crate::face::{Event, Face, Next, Pause};
+use crate::face::{Event, Face, Guess, Next, Pause};
 use crate::interrupt;
 use crate::launch::Outcome;
 use crate::lesson::{Ending, Leaves};
 use crate::observation::Prediction;
 use crate::proof::{Evidence, Side, Verdict};
-use crate::quiz::Question;
+use crate::quiz::{Choice, Question};
 use crate::words;
 pub use page::{Look, Mark, Page};
 
@@ -41,6 +41,8 @@ pub struct Terminal {
     pace: Pace,
     /// What the experiments have left, for the summary.
     remains: Vec<(Leaves, String)>,
+    /// The steps before which the learner has guessed, and whether the guess came true.
+    guesses: Vec<(String, bool)>,
     /// The command that the last line of a lesson recommends.
     next: String,
 }
@@ -48,7 +50,13 @@ pub struct Terminal {
 impl Terminal {
     /// A terminal on which a lesson is told at this pace.
     pub fn new(look: Look, pace: Pace, next: &str) -> Self {
-        Self { page: Page::new(look), pace, remains: Vec::new(), next: next.to_owned() }
+        Self {
+            page: Page::new(look),
+            pace,
+            remains: Vec::new(),
+            guesses: Vec::new(),
+            next: next.to_owned(),
+        }
     }
 
     fn step(&mut self, number: usize, total: usize, id: &str, passage: &str) -> Result<()> {
@@ -59,9 +67,11 @@ impl Terminal {
         self.page.prose(text)
     }
 
-    fn trying(&mut self, article: &str, typed: &str, run: &str) -> Result<()> {
+    fn trying(&mut self, article: Option<&str>, typed: &str, run: &str) -> Result<()> {
         self.page.gap()?;
-        self.page.command(Mark::None, "article", article)?;
+        if let Some(article) = article {
+            self.page.command(Mark::None, "article", article)?;
+        }
         self.page.command(Mark::None, "today", typed)?;
         if run != typed {
             self.page.command(Mark::None, "we run", run)?;
@@ -72,31 +82,35 @@ impl Terminal {
     /// Guess, prediction and observation, one below the other.
     fn observed(
         &mut self,
+        id: &str,
         predict: Prediction,
         outcome: &Outcome,
-        answered: Option<(&Question, Option<usize>)>,
+        answered: Option<(&Question, Guess)>,
     ) -> Result<()> {
         self.page.gap()?;
-        if let Some((question, Some(place))) = answered {
-            let choices = question.choices();
-            let said = choices.get(place).map_or("", |choice| choice.text);
-            self.page.text(Mark::None, "you said", said)?;
+        let chosen = answered.and_then(|(question, guess)| match guess {
+            Guess::Choice(place) => question.choices().get(place).copied(),
+            _ => None,
+        });
+        if let Some(choice) = chosen {
+            self.page.text(Mark::None, "you said", choice.text)?;
+            self.guesses.push((id.to_owned(), choice.wrong_because.is_none()));
         }
         let came_true = predict.matches(&outcome.observation);
         let mark = if came_true { Mark::Good("as predicted") } else { Mark::Bad("a surprise") };
-        self.page.text(Mark::None, "predicted", &predict.to_string())?;
+        self.page.text(Mark::None, "we predict", &predict.to_string())?;
         self.page.text(mark, "observed", &outcome.observation.to_string())?;
         self.page.verbatim("it printed", &outcome.said)?;
         match answered {
-            Some((question, guess)) if self.pace == Pace::Enter => self.answer(question, guess),
+            Some((question, _)) if self.pace == Pace::Enter => self.answer(question, chosen),
             _ => Ok(()),
         }
     }
 
     /// A guess is answered with a reason, right or wrong.
-    fn answer(&mut self, question: &Question, guess: Option<usize>) -> Result<()> {
-        let (choices, context) = (question.choices(), &question.context);
-        match guess.and_then(|place| choices.get(place)).map(|choice| choice.wrong_because) {
+    fn answer(&mut self, question: &Question, chosen: Option<Choice>) -> Result<()> {
+        let context = &question.context;
+        match chosen.map(|choice| choice.wrong_because) {
             Some(None) => self.page.prose(&format!("**Right.** {context}")),
             Some(Some(why)) => self.page.prose(&format!("**Not this time.** {why}\n\n{context}")),
             None => self.page.prose(context),
@@ -104,7 +118,7 @@ impl Terminal {
     }
 
     fn evidence(&mut self, label: &str, evidence: &Evidence) -> Result<()> {
-        let Evidence { asked, answer, verdict } = evidence;
+        let Evidence { asked, answer, therefore, verdict } = evidence;
         let (mark, answer) = match verdict {
             Verdict::Holds => (Mark::Good("holds"), answer),
             Verdict::Fails => (Mark::Bad("does not hold"), answer),
@@ -112,7 +126,11 @@ impl Terminal {
         };
         self.page.gap()?;
         self.page.command(mark, label, asked)?;
-        self.page.verbatim("", answer)
+        self.page.verbatim("", answer)?;
+        match therefore {
+            Some(conclusion) => self.page.text(Mark::None, "so", conclusion),
+            None => Ok(()),
+        }
     }
 
     fn leaves(&mut self, leaves: Leaves, passage: &str) -> Result<()> {
@@ -122,6 +140,7 @@ impl Terminal {
     }
 
     fn ended(&mut self, ending: &Ending, left_behind: &[String], closing: &str) -> Result<()> {
+        let tidied = if left_behind.is_empty() { "Everything is tidied up." } else { "" };
         match ending {
             Ending::Verified => self.summary(closing)?,
             Ending::Surprise(what) => {
@@ -129,10 +148,8 @@ impl Terminal {
                 self.page.prose(what)?;
                 self.page.prose(SURPRISE)?;
             }
-            Ending::Left => self.page.prose("You left early. Everything is tidied up.")?,
-            Ending::ShellClosed => {
-                self.page.prose("The shell is closed, and everything is tidied up.")?;
-            }
+            Ending::Left => self.page.prose(&format!("You left early. {tidied}"))?,
+            Ending::ShellClosed => self.page.prose(&format!("The shell is closed. {tidied}"))?,
         }
         for what in left_behind {
             self.page.text(Mark::Bad("not deleted"), "left", what)?;
@@ -140,9 +157,27 @@ impl Terminal {
         Ok(())
     }
 
+    /// How often the learner guessed right, and where to look again.
+    fn score(&self) -> String {
+        let right = self.guesses.iter().filter(|(_, right)| *right).count();
+        let wrong = self.guesses.iter().filter(|(_, right)| !right);
+        let again: Vec<String> = wrong.map(|(id, _)| format!("`{id}`")).collect();
+        match (self.guesses.len(), again.is_empty()) {
+            (0, _) => String::new(),
+            (all, true) => format!("You guessed {right} of {all} right."),
+            (all, false) => {
+                format!(
+                    "You guessed {right} of {all} right. Worth another look: {}.",
+                    again.join(", ")
+                )
+            }
+        }
+    }
+
     fn summary(&mut self, closing: &str) -> Result<()> {
-        self.page.heading("What you have seen", "all predictions came true")?;
+        self.page.heading("What you have seen", "it all came as we predicted")?;
         self.page.prose(closing)?;
+        self.page.prose(&self.score())?;
         for (kind, title) in [(Leaves::Proven, "Proven"), (Leaves::Open, "Still open")] {
             self.page.prose(&format!("**{title}**"))?;
             for (_, text) in self.remains.iter().filter(|(leaves, _)| *leaves == kind) {
@@ -154,8 +189,14 @@ impl Terminal {
     }
 }
 
-const SURPRISE: &str = "Either this host is unusual or the lesson is wrong. Both are worth \
-    knowing: please report what `workbench lesson NAME --format json` prints.";
+const SURPRISE: &str = "Either something was changed meanwhile (in a shell of this lesson, say), \
+    or this host is unusual, or the lesson is wrong. Run it again; if it surprises you again, \
+    its `--format json` says everything that a report needs.";
+
+const INSIDE: &str = "You are in the new root: nothing is here but what was put here. `echo /*` \
+    lists it without any program. `exit` or Ctrl-D brings you back.";
+const ON_THE_HOST: &str = "You are on the host, and $ROOT is the directory of the new root. `exit` \
+    or Ctrl-D brings you back.";
 
 impl Face for Terminal {
     fn show(&mut self, event: &Event) -> Result<()> {
@@ -169,24 +210,23 @@ impl Face for Terminal {
             Event::Experiment { .. } => Ok(()),
             Event::Step { number, total, id, passage, .. } => self.step(number, total, id, passage),
             Event::Trying { article, typed, run } => self.trying(article, typed, run),
-            Event::Observed { predict, outcome, guess, question } => {
-                self.observed(predict, outcome, question.map(|question| (question, guess)))
+            Event::Observed { id, predict, outcome, answered } => {
+                self.observed(id, predict, outcome, answered)
             }
             Event::Cause { evidence } => self.evidence("because", evidence),
             Event::Why { passage } => self.page.prose(passage),
             Event::Fixed { typed, passage } => {
                 self.page.gap()?;
-                self.page.command(Mark::None, "fix", typed)?;
+                self.page.command(Mark::None, "fixed by", typed)?;
                 self.page.prose(passage)
             }
             Event::Proof { side: Side::Inside, evidence } => self.evidence("inside", evidence),
             Event::Proof { side: Side::Outside, evidence } => self.evidence("outside", evidence),
             Event::Leaves { leaves, passage } => self.leaves(leaves, passage),
-            Event::ShellOpens { typed } => {
+            Event::ShellOpens { typed, is_inside } => {
                 self.page.gap()?;
                 self.page.command(Mark::None, "shell", typed)?;
-                let advice = "$ROOT is the new root; exit or Ctrl-D brings you back.";
-                self.page.text(Mark::None, "", advice)
+                self.page.text(Mark::None, "", if is_inside { INSIDE } else { ON_THE_HOST })
             }
             Event::Ended { ending, left_behind, closing } => {
                 self.ended(ending, left_behind, closing)
@@ -194,10 +234,10 @@ impl Face for Terminal {
         }
     }
 
-    fn predict(&mut self, question: &Question) -> Result<Option<usize>> {
+    fn predict(&mut self, question: &Question, hint: &str) -> Result<Guess> {
         match self.pace {
-            Pace::Enter => self.page.ask_for_a_prediction(question),
-            _ => Ok(None),
+            Pace::Enter => self.page.ask_for_a_prediction(question, hint),
+            _ => Ok(Guess::None),
         }
     }
 

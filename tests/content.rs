@@ -44,13 +44,26 @@ fn assert_is_closed(text: &str, name: &str) {
 
 fn check_code<W>(lesson: &Lesson<W>) {
     let steps: BTreeSet<&str> = lesson.steps().into_iter().collect();
-    let anchors: BTreeSet<&str> = names(lesson.source).into_iter().collect();
+    let own = |(file, _): &&(&'static str, &'static str)| file.starts_with("lessons/");
+    let own: Vec<&str> = lesson.sources.iter().filter(own).map(|(_, text)| *text).collect();
+    let anchors: BTreeSet<&str> = own.iter().flat_map(|text| names(text)).collect();
     assert_eq!(steps, anchors, "the steps, and the anchors in the lesson's source");
-    for step in steps {
-        assert_is_closed(lesson.source, step);
-        let code = passage(lesson.source, step).unwrap();
-        assert!(code.starts_with("///") && code.ends_with('}'), "{step} is no whole item:\n{code}");
-        assert_eq!(code.matches('{').count(), code.matches('}').count(), "{step} is cut");
+    let calls = lesson.experiments.iter().flat_map(|experiment| experiment.calls);
+    for anchor in steps.iter().chain(calls) {
+        let found: Vec<String> =
+            lesson.sources.iter().filter_map(|(_, text)| passage(text, anchor)).collect();
+        assert_eq!(found.len(), 1, "{anchor} stands {} times in the sources", found.len());
+        let code = &found[0];
+        assert!(
+            code.starts_with("///") && code.ends_with('}'),
+            "{anchor} is no whole item:\n{code}"
+        );
+        assert_eq!(code.matches('{').count(), code.matches('}').count(), "{anchor} is cut");
+    }
+    for (file, text) in lesson.sources {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        assert_eq!(&fs::read_to_string(here).unwrap(), text, "{file} is another file");
+        names(text).iter().for_each(|anchor| assert_is_closed(text, anchor));
     }
 }
 

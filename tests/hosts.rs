@@ -39,7 +39,7 @@ fn an_ordinary_user_in_a_chroot() {
     let sandbox = Sandbox::new(Who::Root);
     let root = root_with_workbench(&sandbox);
     let script = r#"
-        [ "$2" = without ] || mount --bind /proc "$1/proc"
+        [ "$2" = without ] || mount --rbind /proc "$1/proc"
         TMPDIR=/tmp exec chroot --userspec=65534:65534 "$1" /workbench lesson chroot"#;
     let run = |proc: &str| {
         let mut command = sandbox.command_of("unshare");
@@ -114,7 +114,7 @@ fn a_host_without_bash() {
         let _ = fs::remove_file(root.outside(Path::new(name)));
     }
     let script =
-        r#"mount --bind /proc "$1/proc"; TMPDIR=/tmp exec chroot "$1" /workbench lesson chroot"#;
+        r#"mount --rbind /proc "$1/proc"; TMPDIR=/tmp exec chroot "$1" /workbench lesson chroot"#;
     let mut command = sandbox.command_of("unshare");
     let ran =
         command.args(["--mount", "sh", "-ec", script, "sh"]).arg(root.path()).output().unwrap();

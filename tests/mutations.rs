@@ -9,7 +9,7 @@ use anyhow::Result;
 use common::WORKBENCH;
 use nix::errno::Errno;
 use workbench::bench::Bench;
-use workbench::face::{Event, Face, Next, Pause};
+use workbench::face::{Event, Face, Guess, Next, Pause};
 use workbench::lesson::{Ending, Experiment, Round, Setting, Setup, World, perform};
 use workbench::lessons::chroot::{LESSON, Parties};
 use workbench::observation::Prediction;
@@ -23,8 +23,8 @@ impl Face for Silence {
     fn show(&mut self, _: &Event) -> Result<()> {
         Ok(())
     }
-    fn predict(&mut self, _: &Question) -> Result<Option<usize>> {
-        Ok(None)
+    fn predict(&mut self, _: &Question, _: &str) -> Result<Guess> {
+        Ok(Guess::None)
     }
     fn pause(&mut self, _: &Pause) -> Result<Next> {
         Ok(Next::GoOn)

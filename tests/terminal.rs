@@ -11,7 +11,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 const TEN_SECONDS: u64 = 10_000;
 const MENU: &str = "q: quit > ";
-const GUESS: &str = "Enter for none): ";
+const GUESS: &str = "q: quit) > ";
 const STEPS: usize = 10;
 
 fn start(sandbox: &Sandbox, args: &[&str]) -> PtySession {
@@ -76,14 +76,18 @@ fn a_learner_guesses_looks_around_and_finishes() {
         // What is no choice is asked again; a wrong guess is answered with its reason.
         learner.exp_string(GUESS).unwrap();
         learner.send_line("9").unwrap();
-        learner.exp_string("Please type a number from 1 to 3.").unwrap();
+        learner.exp_string("Please type a number from 1 to 3, or h, or q.").unwrap();
+        // A hint before the guess gives nothing away.
+        learner.send_line("h").unwrap();
+        learner.exp_string("aloud as the process sees it").unwrap();
         learner.send_line("1").unwrap();
         learner.exp_string("you said").unwrap();
         learner.exp_string("Not this time.").unwrap();
         learner.exp_string(MENU).unwrap();
         learner.send_line("h").unwrap();
-        learner.exp_string("Say the path aloud").unwrap();
+        learner.exp_string("aloud as the process sees it").unwrap();
         learner.send_line("c").unwrap();
+        learner.exp_string("// src/container.rs").unwrap();
         learner.exp_string("fn bash_is_missing(parties: &Parties)").unwrap();
         learner.send_line("x").unwrap();
         learner.exp_string("Please press Enter").unwrap();
@@ -99,15 +103,20 @@ fn a_learner_guesses_looks_around_and_finishes() {
         learner.send_line("").unwrap();
         let rest = ends_well(&sandbox, learner, 0);
         assert!(rest.contains("What you have seen"), "{rest}");
+        assert!(rest.contains("You guessed 1 of 2 right."), "{rest}");
     }
 }
 
 #[test]
 fn a_learner_quits() {
     let sandbox = Sandbox::new(Who::User);
-    for quit in ["q", "\x04"] {
+    for (quit, before_the_guess) in [("q", true), ("\x04", true), ("q", false), ("\x04", false)] {
         let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
         go_to_step(&mut learner, 2);
+        if before_the_guess {
+            learner.send_line("").unwrap();
+            learner.exp_string(GUESS).unwrap();
+        }
         learner.send_line(quit).unwrap();
         let rest = ends_well(&sandbox, learner, 130);
         assert!(rest.contains("You left early. Everything is tidied up."), "{rest}");
@@ -140,7 +149,7 @@ fn sigterm_while_a_shell_has_the_terminal() {
     let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
     go_to_step(&mut learner, 1);
     learner.send_line("s").unwrap();
-    learner.exp_string("[beside]").unwrap();
+    learner.exp_string("[host]").unwrap();
     learner.send_line("kill -TERM $PPID").unwrap();
     ends_well(&sandbox, learner, 130);
 }
@@ -149,13 +158,13 @@ fn sigterm_while_a_shell_has_the_terminal() {
 fn ctrl_c_in_a_shell_ends_what_runs_there_and_nothing_else() {
     let sandbox = Sandbox::new(Who::User);
     let mut learner = start_between_stty(&sandbox, 80, "lesson chroot --shell-at tools");
-    learner.exp_string("[inside] / ").unwrap();
+    learner.exp_string("[new root] / ").unwrap();
     learner.send_line("cat; echo cat ended with $?").unwrap();
     // What cat repeats shows that it runs, and has the terminal; this one does not echo.
     learner.send_line("is it cat").unwrap();
     learner.exp_string("is it cat").unwrap();
     learner.send_control('c').unwrap();
-    learner.exp_string("[inside] / ").unwrap();
+    learner.exp_string("[new root] / ").unwrap();
     learner.send_line("echo status $?").unwrap();
     learner.exp_string("status 130").unwrap();
     learner.send_control('d').unwrap();
@@ -183,7 +192,13 @@ fn a_shell_at_every_step() {
             ("escape", inside, "inside: "),
         ] {
             let mut learner = start(&sandbox, &["lesson", "chroot", "--shell-at", step]);
-            learner.exp_regex(r"\[(in|be)side\] ").unwrap();
+            learner
+                .exp_string(if typed == inside || step == "tools" || step == "builtins-only" {
+                    "[new root] "
+                } else {
+                    "[host] "
+                })
+                .unwrap();
             learner.send_line(typed).unwrap();
             learner.exp_string(printed).unwrap_or_else(|error| panic!("{who:?} {step}: {error}"));
             learner.send_line("exit").unwrap();
@@ -233,12 +248,39 @@ fn narrow_terminals_are_no_hardship() {
         for line in text.lines().map(str::trim_end) {
             // A word of a command that is wider than the terminal stays whole, so that it can be
             // copied; what a program printed is shown as it is.
-            let is_command = line.contains("/workbench-") || line.contains("workbench lesson");
+            let words = line.trim().trim_end_matches(" \\");
+            let is_word = words.starts_with('\'') || !words.contains(' ');
+            let is_command =
+                is_word || line.contains("/workbench-") || line.contains("workbench lesson");
             let is_answer = line.starts_with("             ") || line.contains("it printed ");
             let fits = line.chars().count() <= columns;
             assert!(fits || is_command || is_answer, "{columns} columns: {line:?}");
         }
     }
+}
+
+/// What a visitor leaves in the new root does not upset the lesson, nor does it get out.
+#[test]
+fn a_learner_makes_a_mess_in_the_shell() {
+    let sandbox = Sandbox::new(Who::User);
+    let precious = sandbox.path().join("precious");
+    fs::write(&precious, "keep me").unwrap();
+    let mut learner = start_between_stty(&sandbox, 80, "lesson chroot");
+    go_to_step(&mut learner, 4);
+    let bench = sandbox.leftovers().pop().unwrap();
+    std::os::unix::fs::symlink(&precious, bench.join("eg-new-root/note")).unwrap();
+    learner.send_line("s").unwrap();
+    learner.exp_string("[new root] / ").unwrap();
+    learner.send_line("echo mess > /.hidden; echo more > /visible").unwrap();
+    learner.exp_string("[new root] / ").unwrap();
+    learner.send_line("exit").unwrap();
+    learner.exp_string(MENU).unwrap();
+    assert!(!bench.join("eg-new-root/.bash_history").exists(), "the shell keeps a history");
+    learner.send_line("").unwrap();
+    go_to_step(&mut learner, STEPS - 4);
+    learner.send_line("").unwrap();
+    ends_well(&sandbox, learner, 0);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "keep me");
 }
 
 #[test]
@@ -253,7 +295,7 @@ fn a_dumb_terminal_gets_no_sequences() {
     learner.send_line("q").unwrap();
     seen += &learner.exp_eof().unwrap();
     assert!(seen.contains("Not this time."));
-    assert!(!seen.replace("\x1b[?25h", "").contains('\x1b'), "{seen:?}");
+    assert!(!seen.contains('\x1b'), "{seen:?}");
 }
 
 #[test]

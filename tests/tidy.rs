@@ -11,6 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const LESSON: [&str; 2] = ["lesson", "chroot"];
+/// The file by which a run marks its directory.
+const MARK: &str = ".held-by-a-run";
 /// Enough to hit every part of a run that takes a tenth of a second.
 const MOMENTS: u32 = 25;
 
@@ -71,6 +73,7 @@ fn clean_lists_and_deletes_what_a_killed_run_has_left() {
     let sandbox = Sandbox::new(Who::User);
     let left = sandbox.tmp().join("workbench-abcdef");
     sandbox.command_of("mkdir").arg("-p").arg(left.join("eg-new-root/bin")).status().unwrap();
+    sandbox.command_of("touch").arg(left.join(MARK)).status().unwrap();
     // The learner may have taken away every permission.
     sandbox.command_of("chmod").arg("000").arg(left.join("eg-new-root")).status().unwrap();
 
@@ -89,6 +92,12 @@ fn clean_leaves_alone_what_a_living_run_holds_and_what_is_not_ours() {
     let sandbox = Sandbox::new(Who::User);
     let mine = sandbox.tmp().join("workbench-held00");
     sandbox.command_of("mkdir").arg(&mine).status().unwrap();
+    sandbox.command_of("touch").arg(mine.join(MARK)).status().unwrap();
+    // A name like ours, and even of the right length, but without the mark: somebody's work.
+    for name in ["workbench-main", "workbench-thesis", "workbench-abcde"] {
+        let chapter = sandbox.tmp().join(name).join("chapter");
+        sandbox.command_of("mkdir").arg("-p").arg(chapter).status().unwrap();
+    }
     let others = sandbox.tmp().join("somebody-elses");
     fs::create_dir(&others).unwrap();
     if common::is_root() {
@@ -97,13 +106,16 @@ fn clean_leaves_alone_what_a_living_run_holds_and_what_is_not_ours() {
     }
     let before = sandbox.leftovers();
     // Locked by another process, as a living run would.
-    let held = fs::File::open(&mine).unwrap();
+    let held = fs::File::open(mine.join(MARK)).unwrap();
     let lock = nix::fcntl::Flock::lock(held, nix::fcntl::FlockArg::LockExclusive).unwrap();
     sandbox.run(&["clean"]).assert_code(0);
     assert_eq!(sandbox.leftovers(), before);
     drop(lock);
     sandbox.run(&["clean"]).assert_code(0);
-    assert!(!mine.exists() && others.exists());
+    let mut rest = before;
+    rest.retain(|path| *path != mine);
+    assert_eq!(sandbox.leftovers(), rest);
+    assert!(others.exists() && sandbox.tmp().join("workbench-main/chapter").exists());
 }
 
 #[test]
@@ -118,14 +130,25 @@ fn what_a_learner_mounted_is_detached_and_not_deleted() {
     let point = sandbox.tmp().join("workbench-mount0/eg-new-root/a b");
     fs::create_dir_all(&point).unwrap();
     // In a mount namespace of its own, so that this machine's table stays as it is.
-    let script = r#"mount --bind "$1" "$2" && exec "$3" clean"#;
+    // The learner's mount is a peer of the original, which has something mounted below it, as
+    // after `mount --rbind /dev`; and one mount was moved below a newer one.
+    fs::write(sandbox.tmp().join("workbench-mount0").join(MARK), "").unwrap();
+    let script = r#"
+        mount -t tmpfs none "$1"; mount --make-shared "$1"; mkdir "$1/below"
+        mount -t tmpfs none "$1/below"; echo "keep me" > "$1/below/file"
+        mkdir "$2.old"; mount -t tmpfs none "$2.old"; mount --make-private "$2.old"
+        mount --rbind "$1" "$2"
+        mkdir "$2/moved"; mount --make-private /; mount --move "$2.old" "$2/moved" || true
+        "$3" clean
+        cat "$1/below/file""#;
     let ran = sandbox
         .command_of("unshare")
         .args(["--mount", "sh", "-ec", script, "sh"])
         .args([precious.as_os_str(), point.as_os_str(), sandbox.program().as_os_str()])
         .output()
         .unwrap();
-    Ran::from(ran).assert_code(0);
+    let ran = Ran::from(ran);
+    assert!(ran.assert_code(0).stdout.ends_with("keep me\n"), "{}", ran.stdout);
     assert_eq!(fs::read_to_string(precious.join("file")).unwrap(), "keep me");
     sandbox.assert_tidy();
 }
@@ -133,14 +156,31 @@ fn what_a_learner_mounted_is_detached_and_not_deleted() {
 #[test]
 fn a_closed_pipe_is_no_panic() {
     let sandbox = Sandbox::new(Who::User);
-    let line = format!(
-        "{} lesson chroot | head -n 1; echo ${{PIPESTATUS[0]}}",
-        sandbox.program().display()
-    );
-    let ran = Ran::from(sandbox.command_of("bash").args(["-c", &line]).output().unwrap());
-    assert_eq!(ran.stderr, "");
-    assert_eq!(ran.stdout, "\n130\n");
-    sandbox.assert_tidy();
+    for args in [&LESSON[..], &["lesson", "chroot", "--format", "json"], &["lesson"], &["--help"]] {
+        // Nobody reads from the beginning.
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        drop(reader);
+        let mut command = sandbox.workbench(args);
+        let child = command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let ran = Ran::from(child.spawn().unwrap().wait_with_output().unwrap());
+        assert_eq!(ran.stderr, "", "{args:?}");
+        assert!(matches!(ran.code, Some(130 | 0)), "{args:?}: {:?}", ran.code);
+        assert!(args != LESSON || ran.code == Some(130));
+        sandbox.assert_tidy();
+    }
+}
+
+#[test]
+fn children_that_were_there_before_are_left_alone() {
+    let sandbox = Sandbox::new(Who::User);
+    let line = format!("sleep 1 & exec {} lesson chroot", sandbox.program().display());
+    let mut command = sandbox.command_of("bash");
+    command.args(["-c", &format!("{line} > {}/out; ", sandbox.home().display())]);
+    // bash, and with it the sleep, become the workbench and its child; its end is not awaited.
+    let start = Instant::now();
+    let ran = Ran::from(command.output().unwrap());
+    ran.assert_code(0);
+    assert!(start.elapsed() >= Duration::from_millis(900), "the sleep was ended: its pipe closed");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::parties::{Parties, waiting_bash};
+use super::parties::Parties;
 use crate::job::{Job, in_shell_words, typed_path};
 use crate::proof::{self, Evidence, Is};
 use crate::rootfs::Executable;
+use crate::rootfs::elf::Elf;
 
 // ANCHOR: bash
 /// `chroot eg-new-root bash`, asked to do no more than to say that it is there.
@@ -33,18 +34,16 @@ pub(super) fn copy_bash_alone(parties: &mut Parties) -> Result<String> {
 // ANCHOR: no-loader
 /// The ELF file names its loader (`PT_INTERP`). The kernel starts that one, and it is missing.
 pub(super) fn the_loader_is_missing(parties: &Parties) -> Result<Evidence> {
-    let bash = parties.workshop.outside(&parties.bash.program);
-    let asked = format!("readelf -l {} | grep interpreter", typed_path(&bash));
-    let loader = match parties.workshop.read(&parties.bash.program) {
-        Ok(Executable::Elf(elf)) => elf.interpreter.context("bash names no loader")?,
-        Ok(Executable::Script { .. }) => {
-            return Ok(Evidence::new(asked, "a script", Is::Otherwise));
-        }
-        Err(error) => return Ok(Evidence::new(asked, format!("{error:#}"), Is::Otherwise)),
+    let (asked, elf) = match headers_of_bash(parties, "-l", "interpreter: [^]]*") {
+        Ok(found) => found,
+        Err(evidence) => return Ok(evidence),
     };
-    let is_there = parties.workshop.has(&loader);
-    let there = if is_there { "is there" } else { "is missing inside" };
-    Ok(Evidence::new(asked, format!("{} {there}", loader.display()), Is::from(!is_there)))
+    let loader = elf.interpreter.context("bash names no loader")?;
+    let is_missing = !parties.workshop.has(&loader);
+    let there = if is_missing { "is missing" } else { "is there" };
+    let conclusion = format!("{} {there}", typed_path(&parties.workshop.outside(&loader)));
+    let answer = format!("interpreter: {}", loader.display());
+    Ok(Evidence::new(asked, answer, Is::from(is_missing)).therefore(conclusion))
 }
 
 /// The line of `ldd` that has no arrow: one file, at the very path that the program names.
@@ -57,17 +56,22 @@ pub(super) fn copy_the_loader(parties: &mut Parties) -> Result<String> {
 // ANCHOR: no-libraries
 /// The ELF file names its libraries (`DT_NEEDED`). The loader looks for them, inside.
 pub(super) fn the_libraries_are_missing(parties: &Parties) -> Result<Evidence> {
-    let bash = parties.workshop.outside(&parties.bash.program);
-    let asked = format!("readelf -d {} | grep NEEDED", typed_path(&bash));
+    let (asked, elf) = match headers_of_bash(parties, "-d", "Shared library.*") {
+        Ok(found) => found,
+        Err(evidence) => return Ok(evidence),
+    };
+    let names: Vec<String> =
+        elf.needed.iter().map(|name| format!("Shared library: [{name}]")).collect();
     let libraries = &parties.bash.libraries;
     let missing: Vec<String> = libraries
         .iter()
         .filter(|library| !parties.workshop.has(&library.path))
         .map(|library| {
-            format!("{} is missing (the host has {})", library.name, library.path.display())
+            format!("{} is missing; on the host it is {}", library.name, library.path.display())
         })
         .collect();
-    Ok(Evidence::new(asked, missing.join("\n"), Is::from(missing.len() == libraries.len())))
+    let is_so = missing.len() == libraries.len();
+    Ok(Evidence::new(asked, names.join("\n"), Is::from(is_so)).therefore(missing.join("\n")))
 }
 
 /// Each library to its own path: that is where the loader will look for it.
@@ -77,27 +81,40 @@ pub(super) fn copy_the_libraries(parties: &mut Parties) -> Result<String> {
 }
 // ANCHOR_END: no-libraries
 
-/// `cp --parents` makes the directories on the way, which is what a root needs.
-pub(super) fn copy(parties: &mut Parties, files: &[PathBuf]) -> Result<String> {
-    for file in files {
-        parties.workshop.copy(file)?;
+/// `readelf` prints the headers that are read here; without a readable bash there are none.
+fn headers_of_bash(
+    parties: &Parties,
+    what: &str,
+    pattern: &str,
+) -> Result<(String, Elf), Evidence> {
+    let bash = typed_path(&parties.workshop.outside(&parties.bash.program));
+    let asked = format!("readelf {what} {bash} | grep -o '{pattern}'");
+    match parties.workshop.read(&parties.bash.program) {
+        Ok(Executable::Elf(elf)) => Ok((asked, elf)),
+        Ok(Executable::Script { .. }) => Err(Evidence::new(asked, "a script", Is::Otherwise)),
+        Err(error) => Err(Evidence::new(asked, format!("{error:#}"), Is::Otherwise)),
     }
-    let mut words: Vec<OsString> = vec!["cp".into(), "--parents".into()];
-    words.extend(files.iter().map(|file| file.clone().into_os_string()));
+}
+
+/// Copies files, and says how it is typed: `--parents` makes the directories on the way, and
+/// with `-P` a symbolic link stays one.
+pub(super) fn copy(parties: &mut Parties, files: &[PathBuf]) -> Result<String> {
+    let mut words: Vec<OsString> = ["cp", "-P", "--parents"].map(OsString::from).to_vec();
+    for file in files {
+        words.extend(parties.workshop.copy(file)?.into_iter().map(PathBuf::into_os_string));
+    }
     words.push(parties.workshop.path().into());
     Ok(in_shell_words(&words))
 }
 
 /// The shell says which file it is.
 pub(super) fn bash_finds_itself(parties: &Parties) -> Result<Evidence> {
-    let asked = "echo $BASH";
-    let answer = parties.ask_inside(asked)?;
-    let is_inside = parties.workshop.has(Path::new(&answer));
-    Ok(Evidence::new(asked, answer, Is::from(is_inside)))
+    parties.ask_inside("echo $BASH", 0, |said| {
+        said.starts_with('/') && parties.workshop.has(Path::new(said))
+    })
 }
 
 /// The kernel lists every file of which a part is in the process's memory.
 pub(super) fn all_its_code_is_from_the_new_root(parties: &Parties) -> Result<Evidence> {
-    let waiting = parties.launcher.hold(&waiting_bash(&parties.party()))?;
-    Ok(proof::maps_only_files_below(waiting.pid(), &parties.root))
+    Ok(proof::maps_only_files_below(parties.witness()?, &parties.root))
 }

@@ -20,14 +20,15 @@ pub(super) fn leave_and_read_the_secret(parties: &Parties) -> Job {
 }
 // ANCHOR_END: escape
 
-/// After the escape, `/` is the host's `/`, by its inode.
+/// After the escape, `/` is the host's `/`, by device and inode.
 pub(super) fn the_root_is_the_hosts_again(parties: &Parties) -> Result<Evidence> {
     let recipe = Recipe { escape: Some(Escape::SecondChroot), ..parties.party() };
-    let job = Job::new(&recipe, &["ls", "-di", "/"]);
+    let job = Job::new(&recipe, &["stat", "-c", "%d:%i", "/"]);
     let answer = parties.launcher.run(&job)?.said;
-    let (_, inode) = proof::identity(Path::new("/"))?;
-    let is_so = answer.trim() == format!("{inode} /");
-    Ok(Evidence::new(job.as_run(), answer, Is::from(is_so)))
+    let (device, inode) = proof::identity(Path::new("/"))?;
+    let is_so = answer == format!("{device}:{inode}");
+    let conclusion = "the host's own / has the same device and inode";
+    Ok(Evidence::new(job.as_run(), answer, Is::from(is_so)).therefore(conclusion))
 }
 
 /// What came out is what the host had written.

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::parties::{Parties, Walls, waiting_bash};
-use crate::job::Job;
-use crate::proof::{self, Evidence, Is};
+use super::parties::{Parties, Walls};
+use crate::job::{Job, typed_path};
+use crate::proof::{self, Evidence};
 use crate::refusal::Refusal;
 
 /// A file of the host that the first party should not read; and no walls yet.
@@ -29,8 +29,7 @@ pub(super) fn read_the_secret(parties: &Parties) -> Job {
 // ANCHOR: shared-root
 /// Without walls, the party's `/` is the host's.
 pub(super) fn the_root_is_ours(parties: &Parties) -> Result<Evidence> {
-    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
-    Ok(proof::root_is(party.pid(), Path::new("/")))
+    Ok(proof::root_is(parties.witness()?, Path::new("/")))
 }
 
 /// From here on the party lives in the root that was built for it.
@@ -40,24 +39,26 @@ pub(super) fn give_the_party_its_own_root(parties: &mut Parties) -> Result<Strin
 }
 // ANCHOR_END: shared-root
 
+/// The answer was not "Permission denied".
+pub(super) fn the_secret_has_no_name(parties: &Parties) -> Result<Evidence> {
+    let asked = format!("cat {}", typed_path(&parties.secret));
+    parties.ask_inside(&asked, 1, |said| said.ends_with("No such file or directory"))
+}
+
 /// The kernel stops `..` at the root: both are the same directory.
 pub(super) fn above_the_root_is_the_root(parties: &Parties) -> Result<Evidence> {
-    let asked = "ls -di / /..";
-    let answer = parties.ask_inside(asked)?;
-    let inodes: Vec<&str> =
-        answer.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let is_so = matches!(inodes[..], [root, above] if root == above);
-    Ok(Evidence::new(asked, answer.replace('\n', ", "), Is::from(is_so)))
+    parties.ask_inside("ls -di / /..", 0, |said| {
+        let inodes = said.lines().filter_map(|line| line.split_whitespace().next());
+        matches!(inodes.collect::<Vec<_>>()[..], [root, above] if root == above)
+    })
 }
 
 /// `/proc/PID/root` is what the kernel takes for `/` of that process.
 pub(super) fn the_kernel_names_the_new_root(parties: &Parties) -> Result<Evidence> {
-    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
-    Ok(proof::root_is(party.pid(), &parties.root))
+    Ok(proof::root_is(parties.witness()?, &parties.root))
 }
 
 /// One name, `/`, and two directories.
 pub(super) fn the_two_roots_differ(parties: &Parties) -> Result<Evidence> {
-    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
-    Ok(proof::root_differs_from_ours(party.pid()))
+    Ok(proof::root_differs_from_ours(parties.witness()?))
 }

@@ -26,7 +26,8 @@ pub(super) fn a_neighbour_moves_in(parties: &mut Parties) -> Result<()> {
 // ANCHOR: kill
 /// From behind its walls, the first party kills a process of the second.
 pub(super) fn kill_the_neighbour(parties: &Parties) -> Job {
-    let pid = parties.neighbour.as_ref().map_or(0, |neighbour| neighbour.process.pid());
+    // Without a neighbour, a number that no process can have (proc(5), pid_max).
+    let pid = parties.neighbour.as_ref().map_or(4_194_305, |neighbour| neighbour.process.pid());
     Job::bash(&parties.party(), &format!("kill -9 {pid}"))
 }
 // ANCHOR_END: kill
@@ -38,8 +39,7 @@ pub(super) fn the_neighbour_had_its_own_root(parties: &Parties) -> Result<Eviden
 
 /// The walls hide files, and nothing else: there is one PID namespace for everyone.
 pub(super) fn both_share_one_list_of_processes(parties: &Parties) -> Result<Evidence> {
-    let party = parties.launcher.hold(&waiting_bash(&parties.party()))?;
-    Ok(proof::shares_our_pid_namespace(party.pid()))
+    Ok(proof::shares_our_pid_namespace(parties.witness()?))
 }
 
 /// The neighbour's parent, which is this program, learns how it ended.
@@ -47,5 +47,7 @@ pub(super) fn the_neighbour_is_dead(parties: &Parties) -> Result<Evidence> {
     let neighbour = &parties.neighbour()?.process;
     let end = neighbour.end()?;
     let is_so = end == (Observation::Killed { signal: "SIGKILL".into() });
-    Ok(Evidence::new(format!("wait {}", neighbour.pid()), end.to_string(), Is::from(is_so)))
+    // Until its parent, which is this program, has reaped it, its number is still on the list.
+    let asked = format!("grep -o 'zombie' /proc/{}/status", neighbour.pid());
+    Ok(Evidence::new(asked, "zombie", Is::from(is_so)).therefore(end.to_string()))
 }

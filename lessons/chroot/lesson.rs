@@ -30,39 +30,42 @@ pub const LESSON: Lesson<Parties> = Lesson {
     experiments: &[BASH, TOOLS, FILES, KILL, ESCAPE],
     words: include_str!("words.md"),
     quiz: include_str!("quiz.toml"),
-    source: concat!(
-        include_str!("bash.rs"),
-        include_str!("tools.rs"),
-        include_str!("files.rs"),
-        include_str!("kill.rs"),
-        include_str!("escape.rs"),
-    ),
+    sources: &[
+        ("lessons/chroot/bash.rs", include_str!("bash.rs")),
+        ("lessons/chroot/tools.rs", include_str!("tools.rs")),
+        ("lessons/chroot/files.rs", include_str!("files.rs")),
+        ("lessons/chroot/kill.rs", include_str!("kill.rs")),
+        ("lessons/chroot/escape.rs", include_str!("escape.rs")),
+        ("src/container.rs", include_str!("../../src/container.rs")),
+        ("src/escape.rs", include_str!("../../src/escape.rs")),
+    ],
 };
 
 const BASH: Experiment<Parties> = Experiment {
     id: "bash",
-    article: "chroot /eg-new-root bash",
+    article: Some("chroot /eg-new-root bash"),
+    calls: &["change_root", "become_program"],
     setting: Setting::EmptyRoot,
     stage: |_| Ok(()),
     attempt: bash::bash_says_hello,
     rounds: &[
         Round {
             id: "empty-root",
-            article: "mkdir eg-new-root && cd eg-new-root && chroot . bash",
+            article: Some("mkdir eg-new-root && cd eg-new-root && chroot . bash"),
             predict: Prediction::Refused("execve", Errno::ENOENT),
             cause: bash::bash_is_missing,
             fix: bash::copy_bash_alone,
         },
         Round {
             id: "no-loader",
-            article: "cp /bin/bash /eg-new-root/bin/ && chroot /eg-new-root bash",
+            article: Some("cp /bin/bash /eg-new-root/bin/ && chroot /eg-new-root bash"),
             predict: Prediction::Refused("execve", Errno::ENOENT),
             cause: bash::the_loader_is_missing,
             fix: bash::copy_the_loader,
         },
         Round {
             id: "no-libraries",
-            article: "ldd /bin/bash",
+            article: Some("ldd /bin/bash"),
             predict: Prediction::Exits(127),
             cause: bash::the_libraries_are_missing,
             fix: bash::copy_the_libraries,
@@ -78,13 +81,14 @@ const BASH: Experiment<Parties> = Experiment {
 
 const TOOLS: Experiment<Parties> = Experiment {
     id: "tools",
-    article: "ldd /bin/ls; ldd /bin/cat",
+    article: Some("ldd /bin/ls; ldd /bin/cat"),
+    calls: &[],
     setting: Setting::EmptyRoot,
     stage: tools::leave_a_note,
     attempt: tools::look_around,
     rounds: &[Round {
         id: "builtins-only",
-        article: "pwd; ls; cat",
+        article: Some("pwd; ls; cat"),
         predict: Prediction::Exits(127),
         cause: tools::ls_and_cat_are_no_builtins,
         fix: tools::copy_ls_and_cat,
@@ -99,19 +103,21 @@ const TOOLS: Experiment<Parties> = Experiment {
 
 const FILES: Experiment<Parties> = Experiment {
     id: "files",
-    article: "(said, not shown)",
+    article: None,
+    calls: &["change_root"],
     setting: Setting::AnyRoot,
     stage: files::hide_a_secret_on_the_host,
     attempt: files::read_the_secret,
     rounds: &[Round {
         id: "shared-root",
-        article: "(not in the article)",
+        article: None,
         predict: Prediction::Exits(0),
         cause: files::the_root_is_ours,
         fix: files::give_the_party_its_own_root,
     }],
     works: Prediction::Exits(1),
     proofs: &[
+        Proof { side: Side::Inside, ask: files::the_secret_has_no_name },
         Proof { side: Side::Inside, ask: files::above_the_root_is_the_root },
         Proof { side: Side::Outside, ask: files::the_kernel_names_the_new_root },
         Proof { side: Side::Outside, ask: files::the_two_roots_differ },
@@ -121,7 +127,8 @@ const FILES: Experiment<Parties> = Experiment {
 
 const KILL: Experiment<Parties> = Experiment {
     id: "kill",
-    article: "(feared, not shown)",
+    article: None,
+    calls: &[],
     setting: Setting::AnyRoot,
     stage: kill::a_neighbour_moves_in,
     attempt: kill::kill_the_neighbour,
@@ -137,7 +144,8 @@ const KILL: Experiment<Parties> = Experiment {
 
 const ESCAPE: Experiment<Parties> = Experiment {
     id: "escape",
-    article: "(not in the article)",
+    article: None,
+    calls: &["leave_by_second_chroot"],
     setting: Setting::AnyRoot,
     stage: |_| Ok(()),
     attempt: escape::leave_and_read_the_secret,

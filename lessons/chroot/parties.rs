@@ -1,5 +1,6 @@
 //! The world of the lesson: two parties on one host, and the roots that are built for them.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,10 @@ use crate::bench::Bench;
 use crate::container::{Identity, Recipe};
 use crate::host::{self, Unmet, Usage};
 use crate::job::Job;
-use crate::launch::{Held, Launcher};
+use crate::launch::{Held, Launcher, Outcome};
 use crate::lesson::{Setup, World};
 use crate::observation::Observation;
-use crate::proof::Evidence;
+use crate::proof::{Evidence, Is};
 use crate::rootfs::{Closure, NewRoot, Tree, directories_of};
 
 // ANCHOR: world
@@ -31,6 +32,8 @@ pub struct Parties {
     pub(super) walls: Walls,
     /// The host's file that nobody inside should read.
     pub(super) secret: PathBuf,
+    /// Processes of which the kernel is asked. They live on, so that a learner can ask as well.
+    witnesses: RefCell<Vec<(Recipe, Held)>>,
     /// Dropped last: it deletes the directory.
     pub(super) bench: Bench,
 }
@@ -64,9 +67,32 @@ impl Parties {
         self.neighbour.as_ref().context("there is no neighbour yet")
     }
 
-    /// Runs a line of shell as the first party, and returns what it printed.
-    pub(super) fn ask_inside(&self, line: &str) -> Result<String> {
-        Ok(self.launcher.run(&Job::bash(&self.party(), line))?.said)
+    /// A process that lives as the first party lives now, and waits; its number.
+    pub(super) fn witness(&self) -> Result<u32> {
+        let party = self.party();
+        let mut witnesses = self.witnesses.borrow_mut();
+        if let Some((_, witness)) = witnesses.iter().find(|(recipe, _)| *recipe == party) {
+            return Ok(witness.pid());
+        }
+        let witness = self.launcher.hold(&waiting_bash(&party))?;
+        let pid = witness.pid();
+        witnesses.push((party, witness));
+        Ok(pid)
+    }
+
+    /// Runs a line of shell as the first party. What it answers is evidence only if it ends with
+    /// the status that the question has.
+    pub(super) fn ask_inside(
+        &self,
+        line: &str,
+        status: i32,
+        is_so: impl FnOnce(&str) -> bool,
+    ) -> Result<Evidence> {
+        let Outcome { observation, said } = self.launcher.run(&Job::bash(&self.party(), line))?;
+        if observation == (Observation::Exited { status }) {
+            return Ok(Evidence::new(line, said.clone(), Is::from(is_so(&said))));
+        }
+        Ok(Evidence::new(line, format!("{observation}\n{said}"), Is::Otherwise))
     }
 }
 
@@ -76,6 +102,7 @@ impl World for Parties {
         let workshop = NewRoot::create(&bench.path().join("eg-new-root"), Tree::host())?;
         let bash = closure_of_bash(&workshop)?;
         let launcher = Launcher::new(setup.program, path_inside(&bash.program));
+        let witnesses = RefCell::default();
         let identity = host::identity_that_may_chroot(&launcher, workshop.path())?;
         if let Some(root) = &setup.root {
             check_prepared_root(&launcher, identity, root)?;
@@ -84,7 +111,18 @@ impl World for Parties {
         let walls = if setup.root.is_some() { Walls::OwnRoot } else { Walls::Building };
         let root = setup.root.unwrap_or_else(|| workshop.path().to_owned());
         let neighbour = None;
-        Ok(Self { neighbour, launcher, identity, root, workshop, bash, walls, secret, bench })
+        Ok(Self {
+            neighbour,
+            launcher,
+            identity,
+            root,
+            workshop,
+            bash,
+            walls,
+            secret,
+            witnesses,
+            bench,
+        })
     }
 
     fn identity_passage(&self) -> &'static str {
@@ -99,27 +137,20 @@ impl World for Parties {
     }
 
     fn shell(&self) -> (Job, Vec<(&'static str, OsString)>) {
-        // As long as bash does not run in the new root, the shell stands beside it.
-        let inside = self.walls == Walls::OwnRoot || self.workshop.has(&self.bash.program);
-        let ready = inside && self.bash.files().all(|file| self.has(file));
-        let (recipe, prompt) = if ready {
-            (self.party(), "[inside] \\w \\$ ")
-        } else {
-            (Recipe { root: None, ..self.party() }, "[beside] \\w \\$ ")
+        // As long as bash cannot start in the new root, the shell stands beside it, on the host.
+        let is_ready = self.bash.files().all(|file| self.workshop.has(file));
+        let recipe = match self.walls {
+            Walls::Building if !is_ready => Recipe { root: None, ..self.party() },
+            _ => self.party(),
         };
+        let prompt = if recipe.root.is_some() { "[new root] \\w \\$ " } else { "[host] \\w \\$ " };
         let variables = vec![("PS1", prompt.into()), ("ROOT", self.root.clone().into_os_string())];
         (Job::new(&recipe, &["bash", "--norc", "--noprofile"]), variables)
     }
 
     fn tear_down(self) -> Vec<String> {
-        drop(self.neighbour);
+        drop((self.neighbour, self.witnesses));
         self.bench.tear_down()
-    }
-}
-
-impl Parties {
-    fn has(&self, file: &Path) -> bool {
-        Tree::at(&self.root).resolve(file).is_ok()
     }
 }
 
@@ -143,7 +174,7 @@ fn closure_of_bash(workshop: &NewRoot) -> Result<Closure> {
 /// A root that the learner brings has to have what the attempts type.
 fn check_prepared_root(launcher: &Launcher, identity: Identity, root: &Path) -> Result<()> {
     let recipe = Recipe { identity, root: Some(root.to_owned()), escape: None };
-    let outcome = launcher.run(&Job::bash(&recipe, "type ls cat"))?;
+    let outcome = launcher.run(&Job::bash(&recipe, "ls -d / && : | cat"))?;
     if outcome.observation == (Observation::Exited { status: 0 }) {
         return Ok(());
     }

@@ -54,9 +54,7 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
         Err(error) => return cannot_run(lesson.name, args.format, error),
     };
     let mut face = face(args.format, pace, lesson.name);
-    let ending = perform(lesson, &experiments, world, &mut *face, args.shell_at.as_deref());
-    interrupt::end_children();
-    let ending = ending?;
+    let ending = perform(lesson, &experiments, world, &mut *face, args.shell_at.as_deref())?;
     if ending == Ending::Verified && args.root.is_none() {
         remember(lesson.name);
     }
@@ -67,8 +65,7 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
 /// Sets up the bench, and the lesson's world on it.
 fn meet<W: World>(parent: &Path, root: Option<PathBuf>) -> Result<W> {
     proc_is_mounted()?;
-    let bench = Bench::set_up(parent)?;
-    interrupt::deletes(bench.path());
+    let bench = interrupt::guarded(|| Bench::set_up(parent))?;
     W::meet(bench, Setup { program: OUR_OWN_BINARY.into(), root })
 }
 

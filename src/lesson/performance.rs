@@ -3,7 +3,8 @@
 use anyhow::{Error, Result};
 
 use super::{Ending, Experiment, Lesson, Round, World};
-use crate::face::{Event, Face, Next, Pause};
+use crate::face::{Event, Face, Guess, Next, Pause};
+use crate::interrupt;
 use crate::observation::Prediction;
 use crate::proof::{Evidence, Verdict};
 use crate::quiz::{self, Question};
@@ -23,14 +24,23 @@ pub fn perform<W: World>(
 ) -> Result<Ending> {
     let questions = quiz::parse(lesson.quiz)?;
     let total = experiments.iter().flat_map(|experiment| experiment.steps()).count();
-    let mut performance = Performance { lesson, questions, world, face, shell_at, total, step: 0 };
+    let mut performance =
+        Performance { lesson, questions, world, face, shell_at, at: None, total, step: 0 };
     let halted = performance.play(experiments);
     let Performance { world, face, .. } = performance;
     let left_behind = world.tear_down();
     let ending = match halted {
         Ok(()) => Ending::Verified,
         Err(Halt::Early(ending)) => ending,
-        Err(Halt::Failed(error)) => return Err(error),
+        Err(Halt::Failed(error)) if left_behind.is_empty() => return Err(error),
+        Err(Halt::Failed(error)) => return Err(error.context(left_behind.join("; "))),
+    };
+    // That nothing is left behind is a prediction as well.
+    let is_good = matches!(ending, Ending::Verified | Ending::ShellClosed);
+    let ending = if is_good && !left_behind.is_empty() {
+        Ending::Surprise("something was left behind".to_owned())
+    } else {
+        ending
     };
     let closing = words::passage(lesson.words, "closing").unwrap_or_default();
     face.show(&Event::Ended { ending: &ending, left_behind: &left_behind, closing: &closing })?;
@@ -38,12 +48,16 @@ pub fn perform<W: World>(
 }
 // ANCHOR_END: perform
 
+/// A lesson on its way.
 struct Performance<'a, W: 'static> {
     lesson: &'a Lesson<W>,
     questions: Vec<Question>,
     world: W,
     face: &'a mut dyn Face,
     shell_at: Option<&'a str>,
+    /// The step that is being performed.
+    at: Option<&'static str>,
+    /// Its number, from 1.
     step: usize,
     total: usize,
 }
@@ -55,9 +69,9 @@ impl<W: World> Performance<'_, W> {
         let Lesson { name, title, minutes, .. } = *self.lesson;
         let passage = &self.passage("opening");
         let identity = &self.passage(self.world.identity_passage());
-        self.face.show(&Event::Opened { name, title, minutes, passage, identity })?;
+        self.tell(&Event::Opened { name, title, minutes, passage, identity })?;
         for experiment in experiments {
-            self.face.show(&Event::Experiment { id: experiment.id })?;
+            self.tell(&Event::Experiment { id: experiment.id })?;
             (experiment.stage)(&mut self.world)?;
             for round in experiment.rounds {
                 self.fail_and_fix(experiment, round)?;
@@ -71,13 +85,13 @@ impl<W: World> Performance<'_, W> {
     fn fail_and_fix(&mut self, experiment: &Experiment<W>, round: &Round<W>) -> Result<(), Halt> {
         self.attempt(experiment, round.id, round.article, round.predict)?;
         let cause = (round.cause)(&self.world)?;
-        self.face.show(&Event::Cause { evidence: &cause })?;
+        self.tell(&Event::Cause { evidence: &cause })?;
         demand(round.id, &cause)?;
         self.explain(round.id)?;
         self.pause(experiment, round.id)?;
         let typed = &(round.fix)(&mut self.world)?;
         let passage = &self.passage(&format!("{}-fix", round.id));
-        self.face.show(&Event::Fixed { typed, passage })?;
+        self.tell(&Event::Fixed { typed, passage })?;
         Ok(())
     }
 
@@ -87,12 +101,12 @@ impl<W: World> Performance<'_, W> {
         self.attempt(experiment, id, experiment.article, experiment.works)?;
         for proof in experiment.proofs {
             let evidence = (proof.ask)(&self.world)?;
-            self.face.show(&Event::Proof { side: proof.side, evidence: &evidence })?;
+            self.tell(&Event::Proof { side: proof.side, evidence: &evidence })?;
             demand(id, &evidence)?;
         }
         self.explain(id)?;
         let (leaves, passage) = (experiment.leaves, &self.passage(&format!("{id}-leaves")));
-        self.face.show(&Event::Leaves { leaves, passage })?;
+        self.tell(&Event::Leaves { leaves, passage })?;
         self.pause(experiment, id)
     }
     // ANCHOR_END: play
@@ -104,19 +118,26 @@ impl<W: World> Performance<'_, W> {
         &mut self,
         experiment: &Experiment<W>,
         id: &'static str,
-        article: &'static str,
+        article: Option<&'static str>,
         predict: Prediction,
     ) -> Result<(), Halt> {
         self.step += 1;
+        self.at = Some(id);
         let (number, total, passage) = (self.step, self.total, &self.passage(id));
         let works = id == experiment.id;
-        self.face.show(&Event::Step { number, total, id, works, passage })?;
+        self.tell(&Event::Step { number, total, id, works, passage })?;
         let job = (experiment.attempt)(&self.world);
-        self.face.show(&Event::Trying { article, typed: &job.as_typed(), run: &job.as_run() })?;
-        let question = self.questions.iter().find(|question| question.asks_before(id));
-        let guess = question.map(|question| self.face.predict(question)).transpose()?.flatten();
+        self.tell(&Event::Trying { article, typed: &job.as_typed(), run: &job.as_run() })?;
+        let question = self.questions.iter().find(|question| question.asks_before(id)).cloned();
+        let hint = &self.passage(&format!("{id}-hint"));
+        let question = question.as_ref();
+        let guess = question.map(|question| self.face.predict(question, hint)).transpose()?;
+        if guess == Some(Guess::Quit) {
+            return Err(Halt::Early(Ending::Left));
+        }
         let outcome = &self.world.launcher().run(&job)?;
-        self.face.show(&Event::Observed { predict, outcome, guess, question })?;
+        let answered = question.zip(guess);
+        self.tell(&Event::Observed { id, predict, outcome, answered })?;
         if predict.matches(&outcome.observation) {
             return Ok(());
         }
@@ -125,9 +146,17 @@ impl<W: World> Performance<'_, W> {
     }
     // ANCHOR_END: attempt
 
+    /// On the way to a shell that was asked for, nothing is told.
+    fn tell(&mut self, event: &Event) -> Result<()> {
+        if self.shell_at.is_some() && self.shell_at != self.at {
+            return Ok(());
+        }
+        self.face.show(event)
+    }
+
     fn explain(&mut self, id: &str) -> Result<()> {
         let passage = &self.passage(&format!("{id}-why"));
-        self.face.show(&Event::Why { passage })
+        self.tell(&Event::Why { passage })
     }
 
     // ANCHOR: pause
@@ -137,7 +166,7 @@ impl<W: World> Performance<'_, W> {
             self.open_shell()?;
             return Err(Halt::Early(Ending::ShellClosed));
         }
-        let code = &self.code(experiment.id, id);
+        let code = &self.code(experiment, id);
         let hint = &self.passage(&format!("{id}-hint"));
         let last = self.step == self.total;
         loop {
@@ -152,16 +181,27 @@ impl<W: World> Performance<'_, W> {
 
     fn open_shell(&mut self) -> Result<()> {
         let (job, variables) = self.world.shell();
-        self.face.show(&Event::ShellOpens { typed: &job.as_typed() })?;
+        let is_inside = job.recipe.root.is_some();
+        self.tell(&Event::ShellOpens { typed: &job.as_typed(), is_inside })?;
         let launcher = self.world.launcher();
-        self.face.lend_terminal(&mut || launcher.attend(&job, &variables).map(drop))
+        let before = interrupt::children();
+        let done = self.face.lend_terminal(&mut || launcher.attend(&job, &variables).map(drop));
+        // What was left running there must not outlive the state in which it was started.
+        interrupt::end_all_but(&before);
+        done
     }
 
-    /// The source of the attempt, and of this step's own cause and fix.
-    fn code(&self, attempt: &str, step: &str) -> String {
-        let mut anchors = vec![attempt, step];
-        anchors.dedup();
-        let parts = anchors.iter().filter_map(|id| words::passage(self.lesson.source, id));
+    /// The source of the attempt, of the calls behind it, and of this step's cause and fix; each
+    /// with the name of its file.
+    fn code(&self, experiment: &Experiment<W>, step: &str) -> String {
+        let mut anchors = vec![experiment.id];
+        anchors.extend(experiment.calls);
+        anchors.extend(Some(step).filter(|step| *step != experiment.id));
+        let parts = anchors.iter().filter_map(|anchor| {
+            self.lesson.sources.iter().find_map(|(file, text)| {
+                words::passage(text, anchor).map(|code| format!("// {file}\n{code}"))
+            })
+        });
         parts.collect::<Vec<_>>().join("\n\n")
     }
 
@@ -171,7 +211,7 @@ impl<W: World> Performance<'_, W> {
 }
 
 /// Evidence that does not hold ends the lesson; so does a place where one could not look.
-fn demand(id: &str, Evidence { asked, answer, verdict }: &Evidence) -> Result<(), Halt> {
+fn demand(id: &str, Evidence { asked, answer, verdict, .. }: &Evidence) -> Result<(), Halt> {
     match verdict {
         Verdict::Holds => Ok(()),
         Verdict::Fails => surprise(format!("step {id}: `{asked}` answered: {answer}")),

@@ -180,7 +180,7 @@ where
         let start: u64 = segment.p_vaddr(endian).into();
         let length: u64 = segment.p_filesz(endian).into();
         if (start..start.saturating_add(length)).contains(&address) {
-            let offset = segment.p_offset(endian).into() + (address - start);
+            let offset = segment.p_offset(endian).into().saturating_add(address - start);
             return StringTable::new(data, offset, offset.saturating_add(size));
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 
 use super::elf::{self, Elf, Executable, Machine};
 use super::places::{configured_directories, default_directories, is_musl, musl_path_file};
@@ -53,11 +54,19 @@ impl Closure {
 /// # Errors
 /// When a file cannot be found or read; the error names the library and who asked for it.
 pub fn closure(tree: &Tree, program: &Path) -> Result<Closure> {
+    closure_of_depth(tree, program, 0)
+}
+
+/// The interpreter of a script may be a script itself; the kernel gives up after five.
+fn closure_of_depth(tree: &Tree, program: &Path, depth: u32) -> Result<Closure> {
+    if depth > 5 {
+        return Err(Refusal::of("execve", program.display())(Errno::ELOOP).into());
+    }
     let file = tree.resolve(program).map_err(Refusal::io("open", program))?;
     match elf::read(&tree.outside(&file))? {
         Executable::Elf(elf) => Search::start(tree, program, file, elf)?.run(),
         Executable::Script { interpreter } => {
-            let mut closure = closure(tree, &interpreter)
+            let mut closure = closure_of_depth(tree, &interpreter, depth + 1)
                 .with_context(|| format!("{} is a script", program.display()))?;
             closure.maps.extend(closure.interpreter.take());
             closure.interpreter = Some(std::mem::replace(&mut closure.program, program.to_owned()));
@@ -159,7 +168,9 @@ impl<'a> Search<'a> {
     /// is passed over. `LD_LIBRARY_PATH` does not count: nothing of it is set inside.
     fn find(&mut self, name: &str, asker: usize) -> Result<(PathBuf, Elf)> {
         if name.contains('/') {
-            let found = self.usable(&PathBuf::from(name));
+            let written = [name.to_owned()];
+            let paths = self.expand(&written, &self.loaded[asker].path);
+            let found = paths.iter().find_map(|path| self.usable(path));
             return found.with_context(|| self.not_found(name, asker));
         }
         for directory in self.own_directories(asker) {
@@ -167,14 +178,14 @@ impl<'a> Search<'a> {
                 return Ok(found);
             }
         }
-        if self.loaded[asker].elf.no_default_directories {
-            bail!(self.not_found(name, asker));
-        }
         for directory in self.configured.clone() {
             if let Some(found) = self.usable(&directory.join(name)) {
                 self.tell_the_loader_about(&directory);
                 return Ok(found);
             }
+        }
+        if self.loaded[asker].elf.no_default_directories {
+            bail!(self.not_found(name, asker));
         }
         let found = self.defaults.iter().find_map(|place| self.usable(&place.join(name)));
         found.with_context(|| self.not_found(name, asker))

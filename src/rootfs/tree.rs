@@ -27,7 +27,8 @@ pub enum Stop {
 }
 
 impl Stop {
-    fn path(&self) -> &Path {
+    /// Where it was met.
+    pub fn path(&self) -> &Path {
         match self {
             Self::Directory(path) | Self::Link(path, _) | Self::File(path) => path,
         }
@@ -55,8 +56,7 @@ impl Tree {
     /// # Errors
     /// As the kernel: ENOENT, ENOTDIR, EACCES, or ELOOP after 40 links.
     pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        let stops = self.walk(path)?;
-        Ok(stops.last().map_or_else(|| PathBuf::from("/"), |stop| stop.path().to_owned()))
+        self.follow(path, &mut Vec::new())
     }
 
     // ANCHOR: walk
@@ -67,9 +67,15 @@ impl Tree {
     /// # Errors
     /// As the kernel: ENOENT, ENOTDIR, EACCES, or ELOOP after 40 links.
     pub fn walk(&self, path: &Path) -> io::Result<Vec<Stop>> {
+        let mut stops = Vec::new();
+        self.follow(path, &mut stops)?;
+        Ok(stops)
+    }
+
+    /// Notes the stops, and returns where the way ends.
+    fn follow(&self, path: &Path, stops: &mut Vec<Stop>) -> io::Result<PathBuf> {
         let mut ahead: VecDeque<OsString> = names(path);
         let mut at = PathBuf::from("/");
-        let mut stops = Vec::new();
         let mut links = 0;
         while let Some(name) = ahead.pop_front() {
             if name == ".." {
@@ -95,12 +101,13 @@ impl Tree {
                 at.clone_from(&next);
                 stops.push(Stop::Directory(next));
             } else if ahead.is_empty() {
-                stops.push(Stop::File(next));
+                stops.push(Stop::File(next.clone()));
+                return Ok(next);
             } else {
                 return Err(io::Error::from_raw_os_error(nix::libc::ENOTDIR));
             }
         }
-        Ok(stops)
+        Ok(at)
     }
     // ANCHOR_END: walk
 }

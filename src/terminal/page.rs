@@ -55,7 +55,6 @@ impl Mark {
 pub struct Page {
     pub(super) out: AutoStream<Stdout>,
     pub(super) look: Look,
-    pub(super) width: usize,
     /// What was written since somebody last looked up.
     pub(super) unread: String,
 }
@@ -65,15 +64,24 @@ const WIDEST: usize = 80;
 const NARROWEST: usize = 20;
 /// Where the second column begins.
 const COLUMN: usize = 13;
+/// Below this width there is one column only: labels stand on lines of their own.
+const TWO_COLUMNS: usize = 60;
+/// Where the only column begins then.
+const INDENT: usize = 4;
 
 impl Page {
     /// Writes to standard output. Colour follows NO_COLOR, CLICOLOR_FORCE, TERM and the stream,
     /// as `anstream` decides.
     pub fn new(look: Look) -> Self {
         colored::control::set_override(look == Look::Human);
+        Self { out: AutoStream::auto(io::stdout()), look, unread: String::new() }
+    }
+
+    /// How wide a line may be. A window can change its size at any time, so it is asked anew.
+    #[allow(clippy::unused_self)] // It is the width of this page.
+    pub(super) fn width(&self) -> usize {
         let columns = if io::stdout().is_terminal() { textwrap::termwidth() } else { WIDEST };
-        let width = columns.clamp(NARROWEST, WIDEST);
-        Self { out: AutoStream::auto(io::stdout()), look, width, unread: String::new() }
+        columns.clamp(NARROWEST, WIDEST)
     }
 
     /// Writes one line.
@@ -104,7 +112,7 @@ impl Page {
     /// Writes Markdown.
     pub fn passage(&mut self, markdown: &str) -> Result<()> {
         let quotation = if self.look == Look::Human { Quotation::Bar } else { Quotation::Word };
-        for line in markdown::render(markdown, self.width, quotation) {
+        for line in markdown::render(markdown, self.width(), quotation) {
             self.line(&line)?;
         }
         Ok(())
@@ -114,16 +122,16 @@ impl Page {
     pub fn heading(&mut self, left: &str, right: &str) -> Result<()> {
         self.gap()?;
         let used = display_width(left) + display_width(right);
-        if self.look == Look::Plain || used + 2 > self.width {
-            for line in wrap(&format!("{left} ({right})"), self.width, "", "") {
+        if self.look == Look::Plain || used + 2 > self.width() {
+            for line in wrap(&format!("{left} ({right})"), self.width(), "", "") {
                 self.line(&line.bold().to_string())?;
             }
         } else {
-            let gap = " ".repeat(self.width - used);
+            let gap = " ".repeat(self.width() - used);
             self.line(&format!("{}{gap}{}", left.bold(), right.dimmed()))?;
         }
         if self.look == Look::Human {
-            self.line(&"─".repeat(self.width).dimmed().to_string())?;
+            self.line(&"─".repeat(self.width()).dimmed().to_string())?;
         }
         Ok(())
     }
@@ -147,20 +155,29 @@ impl Page {
         self.rows(mark, label, text.lines().flat_map(|line| wrap(line, room, "", "")).collect())
     }
 
-    /// A label and what a program printed, line for line.
+    /// A label and what a program printed, line for line; for eyes, a long line is broken.
     pub fn verbatim(&mut self, label: &str, text: &str) -> Result<()> {
-        self.rows(Mark::None, label, text.lines().map(str::to_owned).collect())
+        match self.look {
+            Look::Human => self.text(Mark::None, label, text),
+            Look::Plain => self.rows(Mark::None, label, text.lines().map(str::to_owned).collect()),
+        }
     }
 
     fn room(&self) -> usize {
-        self.width.saturating_sub(COLUMN).max(NARROWEST)
+        let column = if self.width() < TWO_COLUMNS { INDENT } else { COLUMN };
+        self.width().saturating_sub(column)
     }
 
     /// Mark and label stand at the first line only.
     fn rows(&mut self, mark: Mark, label: &str, lines: Vec<String>) -> Result<()> {
+        let narrow = self.width() < TWO_COLUMNS;
+        if self.look == Look::Human && narrow && !label.is_empty() {
+            self.line(&format!("{} {}", mark.sign(), label.dimmed()))?;
+        }
         for (place, line) in lines.into_iter().enumerate() {
             let (mark, label) = if place == 0 { (mark, label) } else { (Mark::None, "") };
             match (self.look, label) {
+                (Look::Human, _) if narrow => self.line(&format!("    {line}"))?,
                 (Look::Human, _) => {
                     let label = format!("{label:<10}").dimmed();
                     self.line(&format!("{} {label} {line}", mark.sign()))?;

@@ -10,7 +10,7 @@ use dialoguer::console::Term;
 use dialoguer::theme::Theme;
 
 use super::page::{Look, Page};
-use crate::face::{Next, Pause};
+use crate::face::{Guess, Next, Pause};
 use crate::interrupt;
 use crate::quiz::Question;
 use crate::terminal::markdown::wrap;
@@ -23,25 +23,38 @@ enum Answer {
 }
 
 impl Page {
-    /// Asks a question and returns the place of the choice, or none: a guess is an offer.
-    pub(super) fn ask_for_a_prediction(&mut self, question: &Question) -> Result<Option<usize>> {
+    /// Asks a question; a guess is an offer, and so is the hint.
+    pub(super) fn ask_for_a_prediction(
+        &mut self,
+        question: &Question,
+        hint: &str,
+    ) -> Result<Guess> {
         let choices = question.choices();
         self.prose(question.prompt())?;
         self.gap()?;
         for (place, choice) in choices.iter().enumerate() {
             let number = format!("  {}  ", place + 1);
-            for line in wrap(choice.text, self.width, &number, "     ") {
+            for line in wrap(choice.text, self.width(), &number, "     ") {
                 self.line(&line)?;
             }
         }
         self.gap()?;
-        let prompt = format!("Your prediction (1 to {}, or Enter for none): ", choices.len());
+        let last = choices.len();
+        let long = format!("Your prediction (1 to {last}, Enter: none, h: hint, q: quit) > ");
+        let prompt = self.that_fits(&long, &format!("1 to {last}, Enter, h, q > "));
         loop {
-            let Answer::Line(line) = self.ask(&prompt)? else { return Ok(None) };
-            match line.trim().parse::<usize>() {
-                _ if line.trim().is_empty() => return Ok(None),
-                Ok(number) if (1..=choices.len()).contains(&number) => return Ok(Some(number - 1)),
-                _ => self.line(&format!("Please type a number from 1 to {}.", choices.len()))?,
+            let Answer::Line(line) = self.ask(&prompt)? else { return Ok(Guess::Quit) };
+            match (line.trim(), line.trim().parse::<usize>()) {
+                ("", _) => return Ok(Guess::None),
+                ("q", _) => return Ok(Guess::Quit),
+                ("h", _) => {
+                    self.prose(hint)?;
+                    self.gap()?;
+                }
+                (_, Ok(number)) if (1..=last).contains(&number) => {
+                    return Ok(Guess::Choice(number - 1));
+                }
+                _ => self.line(&format!("Please type a number from 1 to {last}, or h, or q."))?,
             }
         }
     }
@@ -49,7 +62,8 @@ impl Page {
     /// Shows code or hint as often as they are wanted, and returns what leads on.
     pub(super) fn ask_what_next(&mut self, pause: &Pause) -> Result<Next> {
         let on = if pause.last { "finish" } else { "go on" };
-        let prompt = format!("Enter: {on}, c: code, s: shell, h: hint, q: quit > ");
+        let long = format!("Enter: {on}, c: code, s: shell, h: hint, q: quit > ");
+        let prompt = self.that_fits(&long, "Enter, c, s, h, q > ");
         self.gap()?;
         loop {
             let Answer::Line(line) = self.ask(&prompt)? else { return Ok(Next::Quit) };
@@ -65,13 +79,18 @@ impl Page {
         }
     }
 
+    fn that_fits(&self, long: &str, short: &str) -> String {
+        let fits = long.len() + 2 <= self.width();
+        if fits { long.to_owned() } else { short.to_owned() }
+    }
+
     fn code(&mut self, code: &str) -> Result<()> {
         self.gap()?;
         for line in code.lines() {
             let text = line.trim_start();
             let indent = " ".repeat(2 + line.len() - text.len());
             let again = if text.starts_with("///") { "/// " } else { "    " };
-            for part in wrap(text, self.width, &indent, &format!("{indent}{again}")) {
+            for part in wrap(text, self.width(), &indent, &format!("{indent}{again}")) {
                 let is_comment = text.starts_with("//");
                 self.line(&if is_comment { part.dimmed().to_string() } else { part })?;
             }

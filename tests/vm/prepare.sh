@@ -34,6 +34,8 @@ install_packages() {
 
 # The mirror that this machine itself uses: apt knows its address, and this script does not.
 mirror() {
+    # The $(…) is for apt to fill in.
+    # shellcheck disable=SC2016
     local ask=(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian')
     [ -n "$("${ask[@]}")" ] || apt-get update -qq >&2
     "${ask[@]}" | sed -n 1p | grep . || stop 'apt names no Debian mirror on this machine'
@@ -66,14 +68,14 @@ fetch_kernel() {
     # shellcheck disable=SC2086
     (cd "$new" && apt-get "${apt_options[@]}" download $names)
     for package in "$new"/*.deb; do dpkg-deb --extract "$package" "$new"; done
-    dpkg-deb --show --showformat='${Version}\n' "$new"/linux-image-*.deb > "$new/package"
+    dpkg-deb --field "$new"/linux-image-*.deb Version > "$new/package"
     # It lies in /boot, and in newer suites beside its modules.
     find "$new" -type f -name 'vmlinuz*' -exec mv {} "$new/vmlinuz" \;
     # Suites with a merged /usr have the modules there, and modprobe looks in /lib.
     [ -d "$new/lib/modules" ] || ln -s usr/lib "$new/lib"
     basename "$new"/lib/modules/* > "$new/release"
     depmod --basedir "$new" "$(cat "$new/release")"
-    rm -rf "${new:?}/apt" "$new/boot" "$new"/*.deb
+    (cd "$new" && rm -rf apt boot ./*.deb)
     mkdir -p "$cache/kernels"
     mv "$new" "$cache/kernels/$kernel"
 }
@@ -88,10 +90,12 @@ modules_in_order() {
 
 # The first root: busybox, the modules with their place in the order as their names, and `init`.
 make_initramfs() {
-    local kernel=$1 image=$2 tree=$work/tree-$1 number=100 file
+    local kernel=$1 image=$2 tree=$work/tree-$1 number=100 applet file
     mkdir -p "$tree/bin" "$tree/modules"
     cp "$(command -v busybox)" "$tree/bin/busybox"
-    ln -s busybox "$tree/bin/sh"
+    for applet in sh mkdir mount insmod sleep tar stty switch_root; do
+        ln -s busybox "$tree/bin/$applet"
+    done
     cp "$here/init" "$tree/init"
     modules_in_order "$kernel" > "$tree/order"
     while read -r file; do
@@ -111,14 +115,15 @@ make_initramfs() {
 make_root() {
     local tree=$work/root
     say "Making a root image of Debian $root_release"
-    unshare --mount debootstrap --variant=minbase --include="$root_packages" --keyring="$keyring" \
+    unshare --mount debootstrap --variant=minbase --keyring="$keyring" \
         "$root_release" "$tree" "$(mirror)" > "$work/debootstrap" 2>&1 \
         || { tail -n 20 "$work/debootstrap" && stop 'debootstrap failed'; }
     chroot "$tree" useradd --create-home --uid 1000 --shell /bin/bash learner
     rm -rf "$tree"/var/cache/apt/archives/*.deb "$tree"/var/lib/apt/lists/*
     mkdir "$tree/job"
-    mkfs.ext4 -q -O ^has_journal -d "$tree" "$work/root.ext4" 1G
-    mv "$work/root.ext4" "$cache/root.ext4"
+    truncate --size 1G "$work/root.ext4"
+    mkfs.ext4 -q -O ^has_journal -d "$tree" "$work/root.ext4"
+    mv "$work/root.ext4" "$image"
     rm -rf "$tree"
 }
 
@@ -127,8 +132,9 @@ make_root() {
 build_program() {
     local target triple=x86_64-unknown-linux-gnu
     target=$(realpath -m "${CARGO_TARGET_DIR:-target}")/static
-    say 'Building the program' >&2
+    say 'Building the program'
     RUSTFLAGS='-C target-feature=+crt-static' \
-        cargo build --quiet --release --locked --target "$triple" --target-dir "$target" >&2
-    printf '%s\n' "$target/$triple/release/workbench"
+        cargo build --quiet --release --locked --target "$triple" --target-dir "$target"
+    # shellcheck disable=SC2034
+    program=$target/$triple/release/workbench
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # an ordinary user, kernel.unprivileged_userns_clone=0
+# shellcheck source=tests/vm/common.sh
 . /job/common.sh
-# Debian's own switch: no other kernel has it.
-set_switch /proc/sys/kernel/unprivileged_userns_clone 0 3.8
+# A switch of Debian's own kernels, all of them.
+set_switch /proc/sys/kernel/unprivileged_userns_clone 0
 perform_chroot as_user
 expect_cannot_run_because_of /proc/sys/kernel/unprivileged_userns_clone
