@@ -105,7 +105,6 @@ pub fn proc_is_mounted() -> Result<()> {
 /// An [`Unmet`] with what was tried, the likely cause and its remedy.
 pub fn identity_that_may_chroot(launcher: &Launcher, root: &Path) -> Result<Identity> {
     let mut tried = Vec::new();
-    let mut last = None;
     for identity in [Identity::Caller, Identity::RootOfUserNamespace] {
         let recipe = Recipe { identity, root: Some(root.to_owned()), escape: None };
         // Without a program only the walls are tried.
@@ -115,52 +114,59 @@ pub fn identity_that_may_chroot(launcher: &Launcher, root: &Path) -> Result<Iden
             return Ok(identity);
         }
         tried.push(format!("{}: {}", job.as_typed(), outcome.observation));
-        last = Some(outcome.observation);
     }
-    let (why, remedy) = why_no_user_namespace(last.as_ref());
+    let (why, remedy) = why_no_user_namespace();
     Err(Unmet { what: "changing the root directory".into(), tried, why, remedy }.into())
 }
 // ANCHOR_END: identity
 
-/// The likely cause for a refused user namespace, read from the switches that refuse it.
-fn why_no_user_namespace(observation: Option<&Observation>) -> (String, String) {
-    let refused = |wanted: &str| matches!(observation, Some(Observation::Refused { call, .. }) if call == wanted);
-    let sudo = "or run it as root: sudo workbench …";
-    let switch = |path: &str, off: &str| read_line(path).is_some_and(|value| value == off);
-    let (why, remedy) = if switch("/proc/sys/user/max_user_namespaces", "0") {
-        (
-            "/proc/sys/user/max_user_namespaces is 0: no user namespace may be made",
-            "sudo sysctl user.max_user_namespaces=15000",
-        )
-    } else if switch("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-        (
-            "/proc/sys/kernel/unprivileged_userns_clone is 0: only root may make user namespaces",
-            "sudo sysctl kernel.unprivileged_userns_clone=1",
-        )
-    } else if switch("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")
-        && !refused("unshare")
-    {
-        (
-            "AppArmor gives no capabilities in new user namespaces \
-             (/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1)",
-            "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-        )
+/// A switch of the kernel by which a host refuses user namespaces to ordinary users.
+struct Switch {
+    file: &'static str,
+    refuses_at: &'static str,
+    why: &'static str,
+    remedy: &'static str,
+}
+
+const SWITCHES: [Switch; 3] = [
+    Switch {
+        file: "/proc/sys/user/max_user_namespaces",
+        refuses_at: "0",
+        why: "no user namespace may be made",
+        remedy: "sudo sysctl user.max_user_namespaces=15000",
+    },
+    Switch {
+        file: "/proc/sys/kernel/unprivileged_userns_clone",
+        refuses_at: "0",
+        why: "only root may make user namespaces",
+        remedy: "sudo sysctl kernel.unprivileged_userns_clone=1",
+    },
+    Switch {
+        file: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        refuses_at: "1",
+        why: "AppArmor gives no capabilities in new user namespaces",
+        remedy: "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+    },
+];
+
+/// The likely cause for a refused user namespace, read from what refuses it, and its remedy.
+fn why_no_user_namespace() -> (String, String) {
+    let is_set = |switch: &&Switch| read_line(switch.file).as_deref() == Some(switch.refuses_at);
+    let (why, remedy) = if let Some(switch) = SWITCHES.iter().find(is_set) {
+        (format!("{} is {}: {}", switch.file, switch.refuses_at, switch.why), switch.remedy)
     } else if is_in_a_chroot() {
-        (
-            "this shell is itself in a chroot, and there the kernel makes no user namespaces \
-             (unshare(2), EPERM)",
-            "leave the chroot",
-        )
+        let why = "this shell is itself in a chroot, and there the kernel makes no user namespaces \
+                   (unshare(2), EPERM)";
+        (why.to_owned(), "leave the chroot")
     } else if is_in_a_container() || seccomp_filters_us() {
-        (
-            "this is a container without privileges: its seccomp filter or its missing \
-             capabilities refuse the call",
-            "start it with more rights: docker run -it --rm --privileged …",
-        )
+        let why = "this is a container without privileges: its seccomp filter or its missing \
+                   capabilities refuse the call";
+        (why.to_owned(), "start it with more rights: docker run -it --rm --privileged …")
     } else {
-        ("the kernel refuses, and no switch that is known here says why", "ask who runs this host")
+        let why = "the kernel refuses, and no switch that is known here says why";
+        (why.to_owned(), "ask who runs this host")
     };
-    (why.to_owned(), format!("{remedy}, {sudo}"))
+    (why, format!("{remedy}, or run it as root: sudo workbench …"))
 }
 
 /// A mount table without `/` is that of a process whose root is no mount point.

@@ -205,7 +205,8 @@ impl Face for Terminal {
                 let right = format!("about {minutes} minutes");
                 self.page.heading(&format!("{name}: {title}"), &right)?;
                 self.page.prose(passage)?;
-                self.page.prose(identity)
+                self.page.prose(identity)?;
+                self.page.prose(&how_to_call_us())
             }
             Event::Experiment { .. } => Ok(()),
             Event::Step { number, total, id, passage, .. } => self.step(number, total, id, passage),
@@ -257,6 +258,18 @@ impl Face for Terminal {
         let done = work();
         interrupt::restore_terminal();
         done
+    }
+}
+
+/// Where the shell would not find `workbench`, what it has to be called instead.
+fn how_to_call_us() -> String {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&paths).any(|place| place.join("workbench").is_file());
+    match std::env::current_exe() {
+        Ok(program) if !is_found => {
+            format!("In what follows, `workbench` is `{}`.", program.display())
+        }
+        _ => String::new(),
     }
 }
 

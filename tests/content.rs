@@ -63,7 +63,9 @@ fn check_code<W>(lesson: &Lesson<W>) {
     for (file, text) in lesson.sources {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         assert_eq!(&fs::read_to_string(here).unwrap(), text, "{file} is another file");
-        names(text).iter().for_each(|anchor| assert_is_closed(text, anchor));
+        for anchor in names(text) {
+            assert_is_closed(text, anchor);
+        }
     }
 }
 

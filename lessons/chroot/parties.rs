@@ -101,7 +101,7 @@ impl World for Parties {
     fn meet(bench: Bench, setup: Setup) -> Result<Self> {
         let workshop = NewRoot::create(&bench.path().join("eg-new-root"), Tree::host())?;
         let bash = closure_of_bash(&workshop)?;
-        let launcher = Launcher::new(setup.program, path_inside(&bash.program));
+        let launcher = Launcher::new(setup.program, path_inside(&workshop, &bash));
         let witnesses = RefCell::default();
         let identity = host::identity_that_may_chroot(&launcher, workshop.path())?;
         if let Some(root) = &setup.root {
@@ -184,10 +184,14 @@ fn check_prepared_root(launcher: &Launcher, identity: Identity, root: &Path) -> 
 }
 
 /// Inside, programs are found where they were found outside, and in the usual places.
-fn path_inside(bash: &Path) -> OsString {
+fn path_inside(workshop: &NewRoot, bash: &Closure) -> OsString {
     let usual = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(PathBuf::from);
     let mut directories = usual.to_vec();
-    directories.extend(directories_of([bash]).into_iter().filter(|place| !usual.contains(place)));
+    let others = ["ls", "cat"].iter().filter_map(|name| workshop.closure_of(OsStr::new(name)).ok());
+    let programs: Vec<PathBuf> =
+        others.map(|closure| closure.program).chain([bash.program.clone()]).collect();
+    let places = directories_of(programs.iter().map(PathBuf::as_path));
+    directories.extend(places.into_iter().filter(|place| !usual.contains(place)));
     std::env::join_paths(directories).unwrap_or_else(|_| OsString::from("/usr/bin:/bin"))
 }
 

@@ -34,7 +34,8 @@ pub fn default_directories(machine: Machine, musl: bool) -> Vec<PathBuf> {
     places.into_iter().map(PathBuf::from).collect()
 }
 
-/// What ldconfig or the administrator added to them.
+/// What the administrator added to them. The loader itself reads ldconfig's cache; whoever adds
+/// a directory runs ldconfig afterwards (ldconfig(8)), so the two agree.
 pub fn configured_directories(tree: &Tree, loader: Option<&Path>, musl: bool) -> Vec<PathBuf> {
     match loader {
         Some(loader) if musl => {

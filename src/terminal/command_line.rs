@@ -6,9 +6,10 @@
 pub fn fold(command: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words(command) {
-        // Two columns are kept for the backslash.
+        // Two columns are kept for the backslash, and two for the indent of a further line.
+        let room = width.saturating_sub(if lines.len() > 1 { 4 } else { 2 });
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() + 2 <= width => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
                 line.push(' ');
                 line.push_str(word);
             }

@@ -4,6 +4,7 @@
 pub fn filters() -> Vec<(&'static str, &'static str)> {
     vec![
         (r"/[^\s']*/workbench-[A-Za-z0-9]{6}", "/tmp/workbench-XXXXXX"),
+        (r"`/[^`]*/workbench`", "`/home/you/workbench`"),
         (r"bash( \\\n +| )-c( \\\n +| )'kill -9 \d+'", "bash -c 'kill -9 [PID]'"),
         (r"/proc/\d+/", "/proc/[PID]/"),
         (r"Hello from bash \d\S+", "Hello from bash [VERSION]"),
