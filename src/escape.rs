@@ -32,6 +32,7 @@ impl Escape {
 /// The kernel stops `..` at the root of the process, and only there (chroot(2)). Whoever stands
 /// *above* its own root never meets it on the way up.
 fn leave_by_second_chroot() -> Result<(), Refusal> {
+    chdir("/").map_err(Refusal::of("chdir", "/"))?;
     let below = any_directory_below()?;
     // The root moves down; the working directory stays where it is, now above the root.
     chroot(&below).map_err(Refusal::of("chroot", below.display()))?;

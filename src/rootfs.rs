@@ -88,6 +88,21 @@ impl NewRoot {
     }
     // ANCHOR_END: install
 
+    /// Copies a program, with all that it needs, to a name of its own at the top of the new root.
+    ///
+    /// # Errors
+    /// As [`install`](Self::install).
+    pub fn install_as(&self, program: &Path, name: &str) -> Result<()> {
+        let closure = self.closure_of(program.as_os_str())?;
+        for file in closure.files().filter(|file| *file != closure.program) {
+            self.copy(file)?;
+        }
+        let here = self.path.join(name);
+        // Whatever has the name already goes: it may be a link that leads elsewhere.
+        let _ = fs::remove_file(&here);
+        copy_file(program, &here)
+    }
+
     /// What a program needs, found in the source tree; nothing is copied.
     ///
     /// # Errors

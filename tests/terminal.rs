@@ -209,6 +209,22 @@ fn a_shell_at_every_step() {
     }
 }
 
+/// The escape, typed by hand behind the wall.
+#[test]
+fn a_learner_walks_out() {
+    for who in [Who::Root, Who::User] {
+        let sandbox = Sandbox::new(who);
+        let mut learner = start_between_stty(&sandbox, 80, "lesson chroot --shell-at escape");
+        learner.exp_string("[new root] / ").unwrap();
+        learner.send_line("ls /etc/passwd; cd /usr").unwrap();
+        learner.exp_string("No such file or directory").unwrap();
+        learner.send_line("/workbench enter --escape second-chroot -- cat /etc/passwd").unwrap();
+        learner.exp_string("root:x:0:0:").unwrap();
+        learner.send_line("exit").unwrap();
+        ends_well(&sandbox, learner, 0);
+    }
+}
+
 /// An error in each step: at its pause, someone deletes the root on which the next one stands.
 #[test]
 fn an_error_in_any_step_leaves_nothing() {

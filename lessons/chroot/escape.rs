@@ -12,6 +12,15 @@ use crate::escape::Escape;
 use crate::job::{Job, typed_path};
 use crate::proof::{self, Evidence, Is};
 
+/// The program that leaves is put into the lesson's own root, so that the learner can run it
+/// there. Into a root that the learner brings, nothing is put.
+pub(super) fn a_way_out_lies_in_the_root(parties: &mut Parties) -> Result<()> {
+    if parties.root == parties.workshop.path() {
+        parties.workshop.install_as(&std::env::current_exe()?, "workbench")?;
+    }
+    Ok(())
+}
+
 // ANCHOR: escape
 /// The first party, root behind its walls, makes a second chroot and walks out.
 pub(super) fn leave_and_read_the_secret(parties: &Parties) -> Job {

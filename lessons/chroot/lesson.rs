@@ -147,7 +147,7 @@ const ESCAPE: Experiment<Parties> = Experiment {
     article: None,
     calls: &["leave_by_second_chroot"],
     setting: Setting::AnyRoot,
-    stage: |_| Ok(()),
+    stage: escape::a_way_out_lies_in_the_root,
     attempt: escape::leave_and_read_the_secret,
     rounds: &[],
     works: Prediction::Exits(0),

@@ -89,7 +89,8 @@ impl Page {
         for line in code.lines() {
             let text = line.trim_start();
             let indent = " ".repeat(2 + line.len() - text.len());
-            let again = if text.starts_with("///") { "/// " } else { "    " };
+            let comment = text.split_whitespace().next().filter(|word| word.starts_with("//"));
+            let again = comment.map_or("    ".to_owned(), |slashes| format!("{slashes} "));
             for part in wrap(text, self.width(), &indent, &format!("{indent}{again}")) {
                 let is_comment = text.starts_with("//");
                 self.line(&if is_comment { part.dimmed().to_string() } else { part })?;
