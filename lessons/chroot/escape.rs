@@ -16,7 +16,10 @@ use crate::proof::{self, Evidence, Is};
 /// there. Into a root that the learner brings, nothing is put.
 pub(super) fn a_way_out_lies_in_the_root(parties: &mut Parties) -> Result<()> {
     if parties.root == parties.workshop.path() {
-        parties.workshop.install_as(&std::env::current_exe()?, "workbench")?;
+        // A courtesy, which the attempt does not need: it may fail, for one when our own file has
+        // been built anew meanwhile.
+        let ours = std::env::current_exe()?;
+        let _ = parties.workshop.install_as(&ours, "workbench");
     }
     Ok(())
 }
