@@ -19,6 +19,7 @@ use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use crate::bench::{self, AWAY, Bench};
 use crate::refusal::Refusal;
+use crate::terminal::page::is_dumb;
 
 /// The exit code of a run that was interrupted.
 pub const INTERRUPTED: i32 = 130;
@@ -125,9 +126,8 @@ pub fn restore_terminal() {
     // All of this is a courtesy: where the terminal has gone, nobody misses it.
     let _ = tcsetpgrp(io::stdin(), getpgrp());
     let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, settings);
-    let understands = std::env::var("TERM").is_ok_and(|term| term != "dumb" && !term.is_empty());
     if io::stdout().is_terminal() {
-        let cursor = if understands { "\x1b[?25h\r\n" } else { "\r\n" };
+        let cursor = if is_dumb() { "\r\n" } else { "\x1b[?25h\r\n" };
         let _ = io::stdout().write_all(cursor.as_bytes());
         let _ = io::stdout().flush();
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use anyhow::Result;
 use colored::{ColoredString, Colorize};
 use textwrap::core::display_width;
@@ -59,6 +59,11 @@ pub struct Page {
     pub(super) unread: String,
 }
 
+/// Whether the terminal understands no sequences: neither colours nor movements of the cursor.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
+}
+
 /// No line is longer than this, however wide the terminal: long lines tire.
 const WIDEST: usize = 80;
 const NARROWEST: usize = 20;
@@ -74,7 +79,16 @@ impl Page {
     /// as `anstream` decides.
     pub fn new(look: Look) -> Self {
         colored::control::set_override(look == Look::Human);
-        Self { out: AutoStream::auto(io::stdout()), look, unread: String::new() }
+        let stdout = io::stdout();
+        // `anstream` colours a dumb terminal where `CI` is set; a dumb terminal stays dumb.
+        let is_forced = std::env::var_os("CLICOLOR_FORCE").is_some();
+        let choice = match AutoStream::choice(&stdout) {
+            ColorChoice::Auto | ColorChoice::Always if is_dumb() && !is_forced => {
+                ColorChoice::Never
+            }
+            choice => choice,
+        };
+        Self { out: AutoStream::new(stdout, choice), look, unread: String::new() }
     }
 
     /// How wide a line may be. A window can change its size at any time, so it is asked anew.

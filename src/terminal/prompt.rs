@@ -9,7 +9,7 @@ use dialoguer::Input;
 use dialoguer::console::Term;
 use dialoguer::theme::Theme;
 
-use super::page::{Look, Page};
+use super::page::{Look, Page, is_dumb};
 use crate::face::{Guess, Next, Pause};
 use crate::interrupt;
 use crate::quiz::Question;
@@ -102,8 +102,7 @@ impl Page {
     fn ask(&mut self, prompt: &str) -> Result<Answer> {
         self.out.flush()?;
         self.unread.clear();
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
-        if self.look == Look::Plain || is_dumb {
+        if self.look == Look::Plain || is_dumb() {
             self.ask_by_line(prompt)
         } else {
             ask_by_key(prompt)
