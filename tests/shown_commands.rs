@@ -76,7 +76,7 @@ fn pasted_it_answers_as_the_lesson_says() {
 /// The questions behind causes and proofs, too, can be typed.
 #[test]
 fn what_was_asked_can_be_typed() {
-    let sandbox = Sandbox::new(Who::Root);
+    let sandbox = Sandbox::new(Who::User);
     for (step, asked, answered) in [
         ("empty-root", "because, holds: ", "No such file or directory"),
         ("no-loader", "because, holds: ", "/ld-"),
