@@ -148,6 +148,8 @@ pub fn wrap(text: &str, width: usize, first: &str, rest: &str) -> Vec<String> {
         .initial_indent(first)
         .subsequent_indent(rest)
         .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation);
+        .word_splitter(WordSplitter::NoHyphenation)
+        // A path that is cut cannot be copied.
+        .break_words(false);
     textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
