@@ -80,6 +80,8 @@ fn a_root_that_cannot_be_one() {
     if common::is_root() {
         root(&locked, "cannot be read by this user");
     }
+    // So that an ordinary user can delete it.
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
