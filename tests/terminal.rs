@@ -261,6 +261,9 @@ fn narrow_terminals_are_no_hardship() {
         let bytes: Vec<u8> = text.chars().filter_map(|letter| u8::try_from(letter).ok()).collect();
         let text = String::from_utf8(bytes).expect("rexpect hands over each byte as a letter");
         let text = sequence.replace_all(&text, "");
+        let labels_nothing = text.lines().zip(text.lines().skip(1));
+        let mut labels_nothing = labels_nothing.filter(|(line, _)| line.trim() == "it printed");
+        assert!(labels_nothing.all(|(_, next)| !next.trim().is_empty()), "a label without a text");
         for line in text.lines().map(str::trim_end) {
             // A word of a command that is wider than the terminal stays whole, so that it can be
             // copied; what a program printed is shown as it is.

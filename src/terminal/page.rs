@@ -185,7 +185,7 @@ impl Page {
     /// Mark and label stand at the first line only.
     fn rows(&mut self, mark: Mark, label: &str, lines: Vec<String>) -> Result<()> {
         let narrow = self.width() < TWO_COLUMNS;
-        if self.look == Look::Human && narrow && !label.is_empty() {
+        if self.look == Look::Human && narrow && !label.is_empty() && !lines.is_empty() {
             self.line(&format!("{} {}", mark.sign(), label.dimmed()))?;
         }
         for (place, line) in lines.into_iter().enumerate() {
