@@ -5,20 +5,29 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::LessonArgs;
-use crate::commands::{perform_lesson, what_is_missing};
-use crate::host::Unmet;
+use crate::commands::{Missing, perform_lesson, what_is_missing};
 use crate::lesson::Lesson;
 
 #[path = "chroot/lesson.rs"]
 pub mod chroot;
+#[path = "namespaces/lesson.rs"]
+pub mod namespaces;
 
 /// The lessons in the order in which they build on each other.
-pub const CONTENTS: &[Contents] = &[line_of(
-    &chroot::LESSON,
-    || chroot::LESSON.steps(),
-    what_is_missing::<chroot::Parties>,
-    |args| perform_lesson(&chroot::LESSON, args),
-)];
+pub const CONTENTS: &[Contents] = &[
+    line_of(
+        &chroot::LESSON,
+        || chroot::LESSON.steps(),
+        || what_is_missing(&chroot::LESSON),
+        |args| perform_lesson(&chroot::LESSON, args),
+    ),
+    line_of(
+        &namespaces::LESSON,
+        || namespaces::LESSON.steps(),
+        || what_is_missing(&namespaces::LESSON),
+        |args| perform_lesson(&namespaces::LESSON, args),
+    ),
+];
 
 /// A line of the table of contents: a lesson, whatever world it works on.
 pub struct Contents {
@@ -31,7 +40,7 @@ pub struct Contents {
     /// The ids of its steps.
     pub steps: fn() -> Vec<&'static str>,
     /// Finds out by trying whether this host can run it.
-    pub missing: fn() -> Result<Option<Unmet>>,
+    pub missing: fn() -> Result<Missing>,
     /// Performs it, and returns the exit code.
     pub perform: fn(&LessonArgs) -> Result<ExitCode>,
 }
@@ -39,7 +48,7 @@ pub struct Contents {
 const fn line_of<W>(
     lesson: &Lesson<W>,
     steps: fn() -> Vec<&'static str>,
-    missing: fn() -> Result<Option<Unmet>>,
+    missing: fn() -> Result<Missing>,
     perform: fn(&LessonArgs) -> Result<ExitCode>,
 ) -> Contents {
     let Lesson { name, title, minutes, .. } = *lesson;

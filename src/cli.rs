@@ -18,13 +18,20 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  workbench lesson chroot                    the first lesson, at your own pace
-  workbench lesson chroot --pace none        the same, without a question
-  workbench lesson chroot --shell-at files   stop there, in a shell
+  workbench lesson chroot                        the first lesson
+  workbench lesson chroot --pace none            the same, without a question
+  workbench lesson chroot --shell-at files       stop there, in a shell
+  workbench lesson namespaces --shell-at whole   a shell in a whole container
 
 Exit status:
   0 verified or done, 1 a surprise, 2 a mistake in the command,
   3 this host cannot run it, 130 interrupted";
+
+const ENTER_EXAMPLES: &str = "\
+Examples:
+  workbench enter --user --pid --fork -- bash -c 'echo $$'
+  workbench enter --user --mount --pid --fork --pivot DIR --proc -- bash
+  workbench enter --user --root DIR --escape second-chroot -- bash";
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
@@ -34,6 +41,7 @@ pub enum Command {
     /// Delete what a killed run has left behind
     Clean(CleanArgs),
     /// Run a command behind walls: what a lesson does for each attempt
+    #[command(after_help = ENTER_EXAMPLES)]
     Enter(EnterArgs),
 }
 
@@ -51,6 +59,12 @@ pub struct LessonArgs {
     /// Use this prepared root (a debootstrap, say) instead of building one
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Make that root with debootstrap (as root, with a network, in a minute)
+    #[arg(long, value_name = "SUITE", conflicts_with = "root")]
+    pub debootstrap: Option<String>,
+    /// Begin at this step: those before it are performed in silence
+    #[arg(long, value_name = "ID", conflicts_with = "shell_at")]
+    pub from: Option<String>,
     /// Stop at this step, and open a shell in the state in which it is
     #[arg(long, value_name = "ID", conflicts_with = "no_input")]
     pub shell_at: Option<String>,

@@ -2,24 +2,26 @@
 
 mod lesson;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use nix::unistd::Pid;
 
 use crate::bench::{Sweep, Swept, sweep};
+use crate::child::{close_all_but, die_with_parent, end_as, report_writer, somebody_waits};
 use crate::cli::{CleanArgs, Cli, Command};
-use crate::container::{become_program, close_all_but, die_with_parent, enter};
-use crate::host::temporary_directory;
+use crate::container::{Became, become_program, enter};
+use crate::host::{leaves_the_host_as_it_is, temporary_directory};
 use crate::interrupt;
 use crate::job::{EnterArgs, Job};
-use crate::launch::report_writer;
+use crate::launch::{News, tell};
 use crate::lessons::CONTENTS;
 use crate::progress::{Progress, Store};
 use crate::refusal::Refusal;
 use crate::terminal::{Look, Page};
 
-pub use lesson::{perform_lesson, what_is_missing};
+pub use lesson::{Missing, perform_lesson, what_is_missing};
 
 /// Exit codes, as the manual promises them.
 pub mod exit {
@@ -107,31 +109,49 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
 fn become_contained(args: EnterArgs) -> Result<ExitCode> {
     let report = match args.report.map(report_writer).transpose() {
         Ok(report) => report,
-        Err(refusal) => return refused(None, &refusal),
+        Err(refusal) => return refused(None, refusal),
     };
     let job = Job::from(args);
-    let refusal = match prepare(report.as_ref()).and_then(|()| enter(&job.recipe)) {
-        Ok(()) if job.argv.is_empty() => return Ok(exit::DONE.into()),
-        Ok(()) => become_program(&job.argv),
+    leaves_the_host_as_it_is(&job.recipe)?;
+    let became = prepare(report.as_ref()).and_then(|()| enter(&job.recipe));
+    let refusal = match became.and_then(|became| still_wanted(report.as_ref(), became)) {
+        Ok(Became::Parent(child)) => return stay_behind(report, child),
+        Ok(Became::Container) if job.argv.is_empty() => return Ok(exit::DONE.into()),
+        Ok(Became::Container) => become_program(&job.argv),
         Err(refusal) => refusal,
     };
-    refused(report, &refusal)
+    refused(report, refusal)
 }
 
 /// What a disposable child does before anything else.
 fn prepare(report: Option<&OwnedFd>) -> Result<(), Refusal> {
     close_all_but(report);
     interrupt::unwatch()?;
-    report.map_or(Ok(()), |report| die_with_parent(report.as_fd()))
+    // Typed into a shell, it is an ordinary command, and lives as long as any other.
+    report.map_or(Ok(()), |_| die_with_parent())
+}
+
+/// A lesson that has ended meanwhile wants no container.
+fn still_wanted(report: Option<&OwnedFd>, became: Became) -> Result<Became, Refusal> {
+    report.map_or(Ok(()), somebody_waits).map(|()| became)
+}
+
+/// Only a child may live in a new PID namespace. Its parent says who it is, and waits.
+fn stay_behind(report: Option<OwnedFd>, child: Pid) -> Result<ExitCode> {
+    if let Some(report) = report {
+        tell(&report, &News::Inhabitant(u32::try_from(child.as_raw())?))?;
+    }
+    end_as(child)
 }
 // ANCHOR_END: become_contained
 
-fn refused(report: Option<OwnedFd>, refusal: &Refusal) -> Result<ExitCode> {
+fn refused(report: Option<OwnedFd>, refusal: Refusal) -> Result<ExitCode> {
+    let code = code_of(&refusal);
     match report {
-        Some(pipe) => serde_json::to_writer(std::fs::File::from(pipe), refusal)?,
+        Some(report) => tell(&report, &News::Refused(refusal))?,
         None => anstream::eprintln!("workbench: {refusal}"),
     }
-    Ok(code_of(refusal).into())
+    Ok(code.into())
 }
 
 /// 125, 126 and 127 mean what they mean for `docker run`, `chroot` and `env`.

@@ -1,19 +1,30 @@
 //! Attacks that a contained process tries on its own walls, each a short list of system calls.
 
-use std::fs;
+use std::fmt;
+use std::fs::{self, File};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use clap::ValueEnum;
+use nix::kmod::{ModuleInitFlags, finit_module};
+use nix::time::{ClockId, clock_gettime, clock_settime};
 use nix::unistd::{chdir, chroot};
 
 use crate::refusal::Refusal;
 
-/// A known way out of a root directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// A way out, or into what is not one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Escape {
-    /// A second chroot, below the process's working directory.
+    /// Out of the root directory: a second chroot, below the process's working directory.
     SecondChroot,
+    /// Into the host's clock: it is set, to what it shows.
+    SetClock,
+    /// Into the kernel: a module is loaded, from a file that is none.
+    LoadModule,
+    /// Into a service of the host that listens on this abstract UNIX socket (unix(7)).
+    Connect(String),
 }
 
 impl Escape {
@@ -21,9 +32,12 @@ impl Escape {
     ///
     /// # Errors
     /// The system call that the kernel refused; the process is then still contained.
-    pub fn attempt(self) -> Result<(), Refusal> {
+    pub fn attempt(&self) -> Result<(), Refusal> {
         match self {
             Self::SecondChroot => leave_by_second_chroot(),
+            Self::SetClock => set_the_clock(),
+            Self::LoadModule => load_a_module(),
+            Self::Connect(name) => connect_to(name),
         }
     }
 }
@@ -45,6 +59,35 @@ fn leave_by_second_chroot() -> Result<(), Refusal> {
 }
 // ANCHOR_END: leave_by_second_chroot
 
+// ANCHOR: set_the_clock
+/// `date --set now`: there is one clock for the date, and it is in no namespace
+/// (time_namespaces(7)). Were it allowed, it would do no harm: it sets what it has just read.
+fn set_the_clock() -> Result<(), Refusal> {
+    let clock = ClockId::CLOCK_REALTIME;
+    let now = clock_gettime(clock).map_err(Refusal::of("clock_gettime", "CLOCK_REALTIME"))?;
+    clock_settime(clock, now).map_err(Refusal::of("clock_settime", "CLOCK_REALTIME"))
+}
+// ANCHOR_END: set_the_clock
+
+// ANCHOR: load_a_module
+/// `insmod FILE`. The right to it is asked for before the file is read, and this file is a
+/// directory: no kernel would load it.
+fn load_a_module() -> Result<(), Refusal> {
+    let file = File::open("/").map_err(Refusal::io("open", Path::new("/")))?;
+    finit_module(&file, c"", ModuleInitFlags::empty()).map_err(Refusal::of("finit_module", "/"))
+}
+// ANCHOR_END: load_a_module
+
+// ANCHOR: connect_to
+/// An abstract socket has a name, but no file: no root directory and no mount hides it (unix(7)).
+fn connect_to(name: &str) -> Result<(), Refusal> {
+    let shown = PathBuf::from(format!("@{name}"));
+    let address = SocketAddr::from_abstract_name(name).map_err(Refusal::io("connect", &shown))?;
+    UnixStream::connect_addr(&address).map_err(Refusal::io("connect", &shown))?;
+    Ok(())
+}
+// ANCHOR_END: connect_to
+
 /// Any directory will do, so none has to be made.
 fn any_directory_below() -> Result<PathBuf, Refusal> {
     let here = PathBuf::from(".");
@@ -63,4 +106,29 @@ fn identity_of(path: &str) -> Result<(u64, u64), Refusal> {
     let path = PathBuf::from(path);
     let meta = fs::metadata(&path).map_err(Refusal::io("stat", &path))?;
     Ok((meta.dev(), meta.ino()))
+}
+
+impl fmt::Display for Escape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecondChroot => f.write_str("second-chroot"),
+            Self::SetClock => f.write_str("set-clock"),
+            Self::LoadModule => f.write_str("load-module"),
+            Self::Connect(name) => write!(f, "connect:{name}"),
+        }
+    }
+}
+
+impl FromStr for Escape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "second-chroot" => Ok(Self::SecondChroot),
+            None if text == "set-clock" => Ok(Self::SetClock),
+            None if text == "load-module" => Ok(Self::LoadModule),
+            Some(("connect", name)) if !name.is_empty() => Ok(Self::Connect(name.to_owned())),
+            _ => Err("there is: second-chroot, set-clock, load-module, connect:NAME".to_owned()),
+        }
+    }
 }

@@ -28,6 +28,15 @@ pub enum Event<'a> {
         /// Its name.
         id: &'a str,
     },
+    /// An experiment cannot be performed here.
+    LeftOut {
+        /// Its name.
+        id: &'a str,
+        /// What it would have been about; it begins with a heading.
+        passage: &'a str,
+        /// What is missing.
+        why: &'a str,
+    },
     /// A step begins.
     Step {
         /// From 1.
@@ -96,8 +105,8 @@ pub enum Event<'a> {
     ShellOpens {
         /// As it would be typed.
         typed: &'a str,
-        /// Whether it stands in the new root, or on the host.
-        is_inside: bool,
+        /// Where one stands in it.
+        passage: &'a str,
     },
     /// The lesson is over and all is tidied up.
     Ended {

@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use crate::bench::is_writable;
-use crate::container::{Identity, Recipe};
+use crate::container::Recipe;
 use crate::job::Job;
 use crate::launch::Launcher;
 use crate::mounts::mount_points;
+use crate::namespace::{Namespace, Namespaces};
 use crate::observation::Observation;
+use crate::proof::{Verdict, has_its_own};
 use crate::refusal::{Refusal, errno_name, errno_sentence};
 
 /// Something that this host lacks. It ends the program with exit code 3.
@@ -98,27 +101,59 @@ pub fn proc_is_mounted() -> Result<()> {
     .into())
 }
 
-// ANCHOR: identity
-/// As whom this caller may change its root: as it is, or as root of a user namespace.
+// ANCHOR: rights
+/// What it takes for this caller to have the right to a container: nothing, or a user namespace
+/// in which it is root.
 ///
 /// # Errors
 /// An [`Unmet`] with what was tried, the likely cause and its remedy.
-pub fn identity_that_may_chroot(launcher: &Launcher, root: &Path) -> Result<Identity> {
+pub fn rights_to(what: &str, launcher: &Launcher, recipe: &Recipe) -> Result<Namespaces> {
     let mut tried = Vec::new();
-    for identity in [Identity::Caller, Identity::RootOfUserNamespace] {
-        let recipe = Recipe { identity, root: Some(root.to_owned()), escape: None };
+    for rights in [Namespaces::NONE, Namespaces::of(&[Namespace::User])] {
+        let recipe = Recipe { own: recipe.own.with(rights), ..recipe.clone() };
         // Without a program only the walls are tried.
         let job = Job { recipe, argv: Vec::new() };
         let outcome = launcher.run(&job)?;
         if outcome.observation == (Observation::Exited { status: 0 }) {
-            return Ok(identity);
+            return Ok(rights);
         }
         tried.push(format!("{}: {}", job.as_typed(), outcome.observation));
     }
     let (why, remedy) = why_no_user_namespace();
-    Err(Unmet { what: "changing the root directory".into(), tried, why, remedy }.into())
+    Err(Unmet { what: what.into(), tried, why, remedy }.into())
 }
-// ANCHOR_END: identity
+// ANCHOR_END: rights
+
+/// Refuses a recipe that would rename this host or mount something in its table: what is typed
+/// by mistake must change nothing.
+///
+/// # Errors
+/// A [`Usage`] that names the missing flag.
+pub fn leaves_the_host_as_it_is(recipe: &Recipe) -> Result<(), Usage> {
+    let mounts = !recipe.mounts.is_empty() || !recipe.binds.is_empty();
+    let wishes = [
+        (mounts, Namespace::Mount, "would mount something on this host"),
+        (recipe.hostname.is_some(), Namespace::Uts, "would rename this host"),
+    ];
+    for (wish, namespace, what) in wishes {
+        let is_its_own = recipe.own.has(namespace)
+            || recipe.host.is_some_and(|pid| has_its_own(pid, namespace).verdict == Verdict::Holds);
+        if wish && !is_its_own {
+            let flag = namespace.option();
+            return Err(Usage(format!("this {what}; add --{flag}, and it stays inside")));
+        }
+    }
+    Ok(())
+}
+
+/// The passage that says as whom a lesson works, which took `rights`.
+pub fn identity_passage(rights: Namespaces) -> &'static str {
+    match (rights.is_empty(), geteuid().is_root()) {
+        (true, _) => "as-root",
+        (false, true) => "as-root-without-rights",
+        (false, false) => "as-user",
+    }
+}
 
 /// A switch of the kernel by which a host refuses user namespaces to ordinary users.
 struct Switch {
@@ -152,21 +187,30 @@ const SWITCHES: [Switch; 3] = [
 /// The likely cause for a refused user namespace, read from what refuses it, and its remedy.
 fn why_no_user_namespace() -> (String, String) {
     let is_set = |switch: &&Switch| read_line(switch.file).as_deref() == Some(switch.refuses_at);
-    let (why, remedy) = if let Some(switch) = SWITCHES.iter().find(is_set) {
-        (format!("{} is {}: {}", switch.file, switch.refuses_at, switch.why), switch.remedy)
+    // A container shows the switches of its host, but its own filter refuses before they count.
+    let switch = SWITCHES.iter().find(is_set).filter(|_| !is_in_a_filtered_container());
+    let as_root = if geteuid().is_root() { "" } else { ", or run it as root: sudo workbench …" };
+    let (why, remedy, or_else) = if let Some(switch) = switch {
+        let why = format!("{} is {}: {}", switch.file, switch.refuses_at, switch.why);
+        (why, switch.remedy, as_root)
     } else if is_in_a_chroot() {
         let why = "this shell is itself in a chroot, and there the kernel makes no user namespaces \
                    (unshare(2), EPERM)";
-        (why.to_owned(), "leave the chroot")
+        (why.to_owned(), "leave the chroot", as_root)
     } else if is_in_a_container() || seccomp_filters_us() {
         let why = "this is a container without privileges: its seccomp filter or its missing \
                    capabilities refuse the call";
-        (why.to_owned(), "start it with more rights: docker run -it --rm --privileged …")
+        // Root of such a container is refused like everybody else in it.
+        (why.to_owned(), "start it with more rights: docker run -it --rm --privileged …", "")
     } else {
         let why = "the kernel refuses, and no switch that is known here says why";
-        (why.to_owned(), "ask who runs this host")
+        (why.to_owned(), "ask who runs this host", as_root)
     };
-    (why, format!("{remedy}, or run it as root: sudo workbench …"))
+    (why, format!("{remedy}{or_else}"))
+}
+
+fn is_in_a_filtered_container() -> bool {
+    is_in_a_container() && seccomp_filters_us()
 }
 
 /// A mount table without `/` is that of a process whose root is no mount point.
@@ -178,8 +222,17 @@ fn is_in_a_container() -> bool {
     ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
 }
 
+/// The AppArmor profile by which this process is confined, if it is (apparmor(7)).
+pub fn apparmor_profile() -> Option<String> {
+    // The second file is that of whichever security module is the first; only AppArmor says how
+    // it applies what it names.
+    let files = ["/proc/self/attr/apparmor/current", "/proc/self/attr/current"];
+    let profile = files.iter().find_map(|file| read_line(file))?;
+    Some(profile.strip_suffix(" (enforce)")?.to_owned())
+}
+
 /// `Seccomp: 2` in `/proc/self/status` means that a filter judges every system call.
-fn seccomp_filters_us() -> bool {
+pub fn seccomp_filters_us() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]))
 }

@@ -1,13 +1,16 @@
 //! A command and the walls around it, in the forms in which a learner meets it.
 
+mod typed;
+
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use shell_quote::Bash;
 
-use crate::container::{Identity, Recipe};
+use crate::container::{Bind, FileSystem, Propagation, Recipe, Root};
 use crate::escape::Escape;
+use crate::namespace::{Namespace, Namespaces};
 
 /// A program with its arguments, to be run in the container that the recipe describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,17 +21,70 @@ pub struct Job {
     pub argv: Vec<OsString>,
 }
 
-/// The same on our own command line: `workbench enter --root DIR -- bash`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+/// The same on our own command line: `workbench enter --pid --fork --root DIR -- bash`. Where
+/// unshare(1) and nsenter(1) have an option for it, it has their name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[allow(clippy::struct_excessive_bools)] // They are switches of a command line.
 pub struct EnterArgs {
-    /// Become user 0 of a new user namespace first
+    /// Join the user, uts, ipc and mount namespace of this process first
+    #[arg(long, value_name = "PID")]
+    target: Option<u32>,
+    /// Become user 0 of a new user namespace
     #[arg(long)]
     user: bool,
-    /// Make this directory the root
+    /// Have a mount table of its own
+    #[arg(long)]
+    mount: bool,
+    /// Have process numbers of its own (needs --fork)
+    #[arg(long)]
+    pid: bool,
+    /// Have a host name of its own
+    #[arg(long)]
+    uts: bool,
+    /// Have System V IPC objects of its own
+    #[arg(long)]
+    ipc: bool,
+    /// Have network devices of its own
+    #[arg(long)]
+    net: bool,
+    /// See its control group as /
+    #[arg(long)]
+    cgroup: bool,
+    /// Have a clock of uptime of its own (needs --fork)
+    #[arg(long)]
+    time: bool,
+    /// How far that clock is ahead
+    #[arg(long, value_name = "SECONDS", requires = "time", allow_negative_numbers = true)]
+    boottime: Option<i64>,
+    /// Run the program as a child, the first of its namespaces
+    #[arg(long)]
+    fork: bool,
+    /// What becomes of mounts that are made on one side
+    #[arg(long, value_enum, default_value_t = Sides::Private)]
+    propagation: Sides,
+    /// The host name
+    #[arg(long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Let this directory of the host appear inside, at DST
+    #[arg(long, value_name = "SRC:DST", value_parser = bind)]
+    bind: Vec<Bind>,
+    /// Make this directory the root, by chroot
     #[arg(long, value_name = "DIR")]
-    root: Option<std::path::PathBuf>,
-    /// Try to leave that root again
-    #[arg(long, value_name = "WAY")]
+    root: Option<PathBuf>,
+    /// Make this directory the root, by pivot_root, and take the old one away
+    #[arg(long, value_name = "DIR", conflicts_with = "root", requires = "mount")]
+    pivot: Option<PathBuf>,
+    /// Mount proc at /proc
+    #[arg(long)]
+    proc: bool,
+    /// Mount sysfs at /sys
+    #[arg(long)]
+    sys: bool,
+    /// Mount tmpfs at /tmp
+    #[arg(long)]
+    tmp: bool,
+    /// Try an attack from inside: second-chroot, set-clock, load-module, connect:NAME
+    #[arg(long, value_name = "ATTACK")]
     escape: Option<Escape>,
     /// Report a refusal to this file descriptor instead of standard error
     #[arg(long, value_name = "FD", hide = true)]
@@ -38,13 +94,57 @@ pub struct EnterArgs {
     argv: Vec<OsString>,
 }
 
+/// [`Propagation`], as unshare(1) names it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Sides {
+    /// They stay there
+    #[default]
+    Private,
+    /// What the host has set
+    Unchanged,
+}
+
+/// `SRC:DST`, both as paths that begin with `/`.
+fn bind(text: &str) -> Result<Bind, String> {
+    match text.split_once(':') {
+        Some((from, to)) if from.starts_with('/') && to.starts_with('/') => {
+            Ok(Bind { from: from.into(), to: to.into() })
+        }
+        _ => Err("two paths are needed: /of/the/host:/inside".to_owned()),
+    }
+}
+
 impl From<EnterArgs> for Job {
     fn from(args: EnterArgs) -> Self {
-        let identity = if args.user { Identity::RootOfUserNamespace } else { Identity::Caller };
-        let recipe = Recipe { identity, root: args.root, escape: args.escape };
+        let own = [args.user, args.mount, args.pid, args.uts, args.ipc, args.net, args.cgroup];
+        let own = own.into_iter().chain([args.time]).zip(Namespace::ALL);
+        let mounts = [args.proc, args.sys, args.tmp].into_iter().zip(FILE_SYSTEMS);
+        let root = match (args.root, args.pivot) {
+            (_, Some(directory)) => Root::Pivot(directory),
+            (Some(directory), None) => Root::Chroot(directory),
+            (None, None) => Root::Hosts,
+        };
+        let propagation = match args.propagation {
+            Sides::Private => Propagation::Private,
+            Sides::Unchanged => Propagation::Unchanged,
+        };
+        let recipe = Recipe {
+            host: args.target,
+            own: own.filter_map(|(wanted, namespace)| wanted.then_some(namespace)).collect(),
+            boottime: args.boottime,
+            fork: args.fork,
+            propagation,
+            hostname: args.hostname,
+            binds: args.bind,
+            root,
+            mounts: mounts.filter_map(|(wanted, kind)| wanted.then_some(kind)).collect(),
+            escape: args.escape,
+        };
         Self { recipe, argv: args.argv }
     }
 }
+
+const FILE_SYSTEMS: [FileSystem; 3] = [FileSystem::Proc, FileSystem::Sys, FileSystem::Tmp];
 
 impl Job {
     /// A command with its arguments, inside the recipe's walls.
@@ -60,18 +160,41 @@ impl Job {
 
     /// The words that follow `workbench` when this is run.
     pub fn to_args(&self) -> Vec<OsString> {
+        let Recipe { host, own, boottime, fork, propagation, .. } = &self.recipe;
         let mut words = vec![OsString::from("enter")];
-        if self.recipe.identity == Identity::RootOfUserNamespace {
-            words.push("--user".into());
+        words.extend(
+            host.iter()
+                .flat_map(|pid| ["--target".to_owned(), pid.to_string()])
+                .map(OsString::from),
+        );
+        words.extend(switches_of(*own));
+        words.extend(boottime.iter().map(|seconds| format!("--boottime={seconds}").into()));
+        words.extend(fork.then(|| "--fork".into()));
+        if *propagation == Propagation::Unchanged {
+            words.extend(["--propagation", "unchanged"].map(OsString::from));
         }
-        if let Some(root) = &self.recipe.root {
-            words.extend(["--root".into(), root.clone().into_os_string()]);
-        }
-        if let Some(way) = self.recipe.escape.and_then(|escape| escape.to_possible_value()) {
-            words.extend(["--escape".into(), OsString::from(way.get_name())]);
-        }
+        words.extend(self.words_about_the_root());
         words.push("--".into());
         words.extend(self.argv.iter().cloned());
+        words
+    }
+
+    fn words_about_the_root(&self) -> Vec<OsString> {
+        let Recipe { hostname, binds, root, mounts, escape, .. } = &self.recipe;
+        let mut words: Vec<OsString> = Vec::new();
+        words.extend(hostname.iter().flat_map(|name| ["--hostname", name]).map(OsString::from));
+        for Bind { from, to } in binds {
+            words.extend(["--bind".into(), format!("{}:{}", from.display(), to.display()).into()]);
+        }
+        match root {
+            Root::Hosts => {}
+            Root::Chroot(directory) => words.extend(["--root".into(), directory.into()]),
+            Root::Pivot(directory) => words.extend(["--pivot".into(), directory.into()]),
+        }
+        words.extend(mounts.iter().map(|kind| OsString::from(switch_of(*kind))));
+        if let Some(escape) = escape {
+            words.extend(["--escape".into(), escape.to_string().into()]);
+        }
         words
     }
 
@@ -80,21 +203,23 @@ impl Job {
         format!("workbench {}", in_shell_words(&self.to_args()))
     }
 
-    /// The same with a system's own tools: `chroot DIR bash`. For an escape there is no tool,
-    /// so it stays ours.
+    /// The same with a system's own tools: `unshare --pid --fork chroot DIR bash`. For an escape
+    /// there is no tool, so it stays ours.
     pub fn as_typed(&self) -> String {
-        if self.recipe.escape.is_some() {
-            return self.as_run();
-        }
-        let mut words: Vec<OsString> = Vec::new();
-        if self.recipe.identity == Identity::RootOfUserNamespace {
-            words.extend(["unshare", "--map-root-user"].map(OsString::from));
-        }
-        if let Some(root) = &self.recipe.root {
-            words.extend(["chroot".into(), root.clone().into_os_string()]);
-        }
-        words.extend(self.argv.iter().cloned());
-        in_shell_words(&words)
+        if self.recipe.escape.is_some() { self.as_run() } else { typed::command(self) }
+    }
+}
+
+/// `--pid`, `--net`: the same for us and for unshare(1).
+fn switches_of(own: Namespaces) -> impl Iterator<Item = OsString> {
+    own.iter().map(|namespace| format!("--{}", namespace.option()).into())
+}
+
+const fn switch_of(kind: FileSystem) -> &'static str {
+    match kind {
+        FileSystem::Proc => "--proc",
+        FileSystem::Sys => "--sys",
+        FileSystem::Tmp => "--tmp",
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Document {
 #[derive(Debug, Serialize)]
 struct Experiment {
     id: String,
+    /// Why it was left out, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    could_not_look: Option<String>,
     rounds: Vec<Round>,
     #[serde(skip_serializing_if = "Option::is_none")]
     works: Option<Works>,
@@ -113,7 +116,7 @@ impl Json {
         self.document.ending = match ending {
             Ending::Verified => "verified",
             Ending::Surprise(_) => "surprise",
-            Ending::Left | Ending::ShellClosed => "left",
+            Ending::Left { .. } | Ending::ShellClosed => "left",
         };
         if let Ending::Surprise(what) = ending {
             self.document.surprise = Some(what.clone());
@@ -140,6 +143,11 @@ impl Face for Json {
         }
         if let Event::Experiment { id } = *event {
             self.document.experiments.push(Experiment::begin(id));
+        }
+        if let Event::LeftOut { id, why, .. } = *event {
+            let left_out = Experiment::begin(id);
+            let why = Some(why.to_owned());
+            self.document.experiments.push(Experiment { could_not_look: why, ..left_out });
         }
         if let Event::Trying { article, typed, run } = *event {
             if let Some(attempt) = self.attempt() {
@@ -177,7 +185,8 @@ impl Face for Json {
 impl Experiment {
     fn begin(id: &str) -> Self {
         let (rounds, proofs) = (Vec::new(), Vec::new());
-        Self { id: id.to_owned(), rounds, works: None, proofs, leaves: None }
+        let id = id.to_owned();
+        Self { id, could_not_look: None, rounds, works: None, proofs, leaves: None }
     }
 
     fn hear(&mut self, event: &Event) {

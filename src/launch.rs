@@ -3,18 +3,21 @@
 //! Every job is run by our own binary, started again as `workbench enter …`. If the kernel
 //! refuses a system call, the child writes the [`Refusal`] into a pipe. If it refuses none, the
 //! pipe is closed by `execve`, and the end of the file is the news that the program has begun.
+//! Where the program is a child of that child, its number comes by the same pipe.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, pipe2};
+use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 use crate::observation::Observation;
@@ -48,6 +51,14 @@ impl Launcher {
     /// # Errors
     /// When the child cannot be started; a refusal of the kernel is an observation, no error.
     pub fn run(&self, job: &Job) -> Result<Outcome> {
+        self.follow(job, |_| ())
+    }
+
+    /// The same, and each line is heard as soon as it is said.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn follow(&self, job: &Job, mut hear: impl FnMut(&str)) -> Result<Outcome> {
         let (output, input) = pipe()?;
         let (mut child, report) = self.start(job, |command| {
             // An empty pipe is what /dev/null would be, on a host that may not have one.
@@ -55,11 +66,17 @@ impl Launcher {
             command.stdin(nothing).stdout(input.try_clone()?).stderr(input);
             Ok(())
         })?;
-        let mut said = Vec::new();
-        File::from(output).read_to_end(&mut said)?;
+        let mut output = BufReader::new(File::from(output));
+        let (mut said, mut line) = (String::new(), Vec::new());
+        while output.read_until(b'\n', &mut line)? > 0 {
+            let text = String::from_utf8_lossy(&line);
+            hear(text.trim_end());
+            said.push_str(&text);
+            line.clear();
+        }
         let status = child.wait()?;
-        let observation = report.refusal()?.map_or_else(|| status.into(), Observation::from);
-        Ok(Outcome { observation, said: String::from_utf8_lossy(&said).trim_end().to_owned() })
+        let observation = report.read()?.refusal.map_or_else(|| status.into(), Observation::from);
+        Ok(Outcome { observation, said: said.trim_end().to_owned() })
     }
 
     /// Starts a job that stays alive until it is dropped. It has to print one line when it is
@@ -73,10 +90,12 @@ impl Launcher {
             Ok(())
         })?;
         let stdout = child.stdout.take();
-        let held = Held { child };
-        if let Some(refusal) = report.refusal()? {
+        let mut held = Held { pid: child.id(), child };
+        let Told { inhabitant, refusal } = report.read()?;
+        if let Some(refusal) = refusal {
             return Err(refusal.into());
         }
+        held.pid = inhabitant.unwrap_or(held.pid);
         let mut line = String::new();
         BufReader::new(stdout.context("no pipe from the child")?).read_line(&mut line)?;
         if line.is_empty() {
@@ -97,7 +116,7 @@ impl Launcher {
             Ok(())
         })?;
         let status = child.wait()?;
-        report.refusal()?.map_or(Ok(status), |refusal| Err(refusal.into()))
+        report.read()?.refusal.map_or(Ok(status), |refusal| Err(refusal.into()))
     }
 
     /// In a shell, what the lesson shows can be typed: `workbench` is found as well.
@@ -138,28 +157,62 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 /// The reading end of the pipe by which the child reports.
 struct Report(OwnedFd);
 
+/// A line of the report.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// The program lives in this process, a child of the one that was started.
+    Inhabitant(u32),
+    /// The kernel refused this call, and there will be no program.
+    Refused(Refusal),
+}
+
+/// The whole report.
+#[derive(Debug, Default)]
+struct Told {
+    inhabitant: Option<u32>,
+    refusal: Option<Refusal>,
+}
+
 impl Report {
     /// Waits until the program has begun, or the kernel has refused.
-    fn refusal(self) -> Result<Option<Refusal>> {
+    fn read(self) -> Result<Told> {
         let mut text = String::new();
         File::from(self.0).read_to_string(&mut text)?;
-        if text.is_empty() {
-            return Ok(None);
+        let mut told = Told::default();
+        for line in text.lines() {
+            match serde_json::from_str(line).context("the child's report is damaged")? {
+                News::Inhabitant(pid) => told.inhabitant = Some(pid),
+                News::Refused(refusal) => told.refusal = Some(refusal),
+            }
         }
-        Ok(Some(serde_json::from_str(&text).context("the child's report is damaged")?))
+        Ok(told)
     }
+}
+
+/// Writes a line of the report.
+///
+/// # Errors
+/// When nobody reads it.
+pub fn tell(report: &OwnedFd, news: &News) -> Result<()> {
+    // In one piece: two processes write into this pipe, and a short write is never divided
+    // (pipe(7), PIPE_BUF).
+    let line = format!("{}\n", serde_json::to_string(news)?);
+    Ok(File::from(report.try_clone()?).write_all(line.as_bytes())?)
 }
 
 /// A contained process that waits. Dropping it kills it and waits for its end.
 #[derive(Debug)]
 pub struct Held {
     child: Child,
+    /// The contained process: the child itself, or a child of it.
+    pid: u32,
 }
 
 impl Held {
     /// Its number as the host sees it.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// Waits for the end that someone else brings about, and says which it was. The process is
@@ -180,20 +233,13 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Both fail only if the process has ended and been reaped, which is what is wanted.
-        let _ = self.child.kill();
+        // The contained process first: then the one that waits for it ends by itself, and leaves
+        // no orphan. Each fails only if the process has ended, which is what is wanted.
+        let is_apart = self.pid != self.child.id();
+        let inhabitant = i32::try_from(self.pid).ok().filter(|_| is_apart).map(Pid::from_raw);
+        if inhabitant.is_none_or(|pid| kill(pid, Signal::SIGKILL).is_err()) {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
-}
-
-/// The child's end of the pipe, taken over from the number on its command line.
-///
-/// # Errors
-/// When there is no such descriptor.
-pub fn report_writer(number: i32) -> Result<OwnedFd, Refusal> {
-    // Opening the descriptor's own file gives one that `execve` closes, without `unsafe`.
-    let path = PathBuf::from(format!("/proc/self/fd/{number}"));
-    let file = File::options().write(true).open(&path).map_err(Refusal::io("open", &path))?;
-    nix::unistd::close(number).map_err(Refusal::of("close", number))?;
-    Ok(OwnedFd::from(file))
 }

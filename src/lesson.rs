@@ -47,8 +47,8 @@ pub struct Experiment<W: 'static> {
     pub article: Option<&'static str>,
     /// Anchors of the system calls behind the attempt.
     pub calls: &'static [&'static str],
-    /// Where it is set: some need an empty root, to fill it.
-    pub setting: Setting,
+    /// Whether it can be performed here.
+    pub fits: fn(&W) -> Fit,
     /// Sets the stage once, before the first attempt.
     pub stage: fn(&mut W) -> Result<()>,
     /// The attempt: the same before and after every fix.
@@ -85,13 +85,15 @@ pub struct Proof<W: 'static> {
     pub ask: fn(&W) -> Result<Evidence>,
 }
 
-/// The root that an experiment needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// One that is still empty, to be filled step by step.
-    EmptyRoot,
-    /// Any root in which bash runs: the one that was filled, or one that the learner brings.
-    AnyRoot,
+/// Whether an experiment can be performed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// It can.
+    Here,
+    /// It is meant for another case, which is described, and nothing is missing here.
+    Elsewhere(&'static str),
+    /// This host lacks something that it needs. It is left out, and counts as not looked at.
+    CouldNotLook(String),
 }
 
 /// What an experiment leaves the learner with; each is told in a passage of the same name.
@@ -115,10 +117,29 @@ pub trait World: Sized {
     fn identity_passage(&self) -> &'static str;
     /// What starts the attempts.
     fn launcher(&self) -> &Launcher;
-    /// A shell in the state in which the world is now, and the variables that it gets.
-    fn shell(&self) -> (Job, Vec<(&'static str, OsString)>);
+    /// A shell in the state in which the world is now.
+    ///
+    /// # Errors
+    /// When that state cannot be set up.
+    fn shell(&mut self) -> Result<Shell>;
+    /// Sees to it that what the attempt of this step kills or deletes is there.
+    ///
+    /// # Errors
+    /// When it cannot be made again.
+    fn set_the_stage_again(&mut self, _step: &str) -> Result<()> {
+        Ok(())
+    }
     /// Deletes everything, and says what could not be deleted.
     fn tear_down(self) -> Vec<String>;
+}
+
+/// A shell that is lent to the learner.
+#[derive(Debug)]
+pub struct Shell {
+    /// How it is started.
+    pub job: Job,
+    /// The variables that it gets.
+    pub variables: Vec<(&'static str, OsString)>,
 }
 
 /// What a world is made from.
@@ -130,6 +151,18 @@ pub struct Setup {
     pub root: Option<PathBuf>,
 }
 
+/// What of a lesson is told. Whatever comes before is performed in silence, because each step
+/// stands on those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// All of it.
+    Whole,
+    /// This step, and all that follow.
+    From(&'a str),
+    /// This step, and then a shell.
+    ShellAt(&'a str),
+}
+
 /// How a performance ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
@@ -138,20 +171,15 @@ pub enum Ending {
     /// The kernel answered otherwise, or a proof did not hold: which, and where.
     Surprise(String),
     /// The learner left before the end.
-    Left,
+    Left {
+        /// At this step.
+        at: &'static str,
+    },
     /// The shell that was asked for with `--shell-at` was opened and closed.
     ShellClosed,
 }
 
 impl<W> Lesson<W> {
-    /// The experiments that can be performed in this setting.
-    pub fn set_in(&self, setting: Setting) -> Vec<&'static Experiment<W>> {
-        let fits = |experiment: &&Experiment<W>| {
-            setting == Setting::EmptyRoot || experiment.setting == Setting::AnyRoot
-        };
-        self.experiments.iter().filter(fits).collect()
-    }
-
     /// The ids of all steps, in their order.
     pub fn steps(&self) -> Vec<&'static str> {
         self.experiments.iter().flat_map(Experiment::steps).collect()

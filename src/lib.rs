@@ -6,12 +6,16 @@
 // A kernel's answer is never unwrapped, and what is printed goes through the faces. Tests may.
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
+pub mod ability;
 pub mod bench;
+pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod container;
+pub mod debootstrap;
 pub mod escape;
 pub mod face;
+mod fork;
 pub mod host;
 pub mod interrupt;
 pub mod job;
@@ -21,6 +25,7 @@ pub mod lesson;
 #[path = "../lessons/mod.rs"]
 pub mod lessons;
 pub mod mounts;
+pub mod namespace;
 pub mod observation;
 pub mod progress;
 pub mod proof;
@@ -28,4 +33,5 @@ pub mod quiz;
 pub mod refusal;
 pub mod rootfs;
 pub mod terminal;
+pub mod witness;
 pub mod words;

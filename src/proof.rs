@@ -3,6 +3,8 @@
 //! A proof says what it asked, in a form that a learner can type, what the answer was, and
 //! whether that is as it should be. Where it could not look, it says so: that is never a pass.
 
+mod walls;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -13,6 +15,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::job::typed_path;
+
+pub use walls::{
+    belongs_to, both, do_not_share, has_its_own, is_alive, is_empty, mounts_are, namespaces_are,
+    numbers_of, share,
+};
 
 /// A question, its answer, and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +34,9 @@ pub struct Evidence {
     /// Whether it is as it should be.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// Where it was asked, if it was not the host.
+    #[serde(skip)]
+    pub asked_inside: bool,
 }
 
 /// Whether something is as it should be.
@@ -58,7 +68,19 @@ impl Evidence {
             Is::AsItShouldBe => Verdict::Holds,
             Is::Otherwise => Verdict::Fails,
         };
-        Self { asked: asked.into(), answer: answer.into(), therefore: None, verdict }
+        Self {
+            asked: asked.into(),
+            answer: answer.into(),
+            therefore: None,
+            verdict,
+            asked_inside: false,
+        }
+    }
+
+    /// The same, asked by a contained process.
+    #[must_use]
+    pub fn inside(self) -> Self {
+        Self { asked_inside: true, ..self }
     }
 
     /// The same, with what follows from it.
@@ -70,7 +92,13 @@ impl Evidence {
     /// Nobody could look.
     pub fn hidden(asked: impl Into<String>, why: &io::Error) -> Self {
         let verdict = Verdict::CouldNotLook(why.to_string());
-        Self { asked: asked.into(), answer: String::new(), therefore: None, verdict }
+        Self {
+            asked: asked.into(),
+            answer: String::new(),
+            therefore: None,
+            verdict,
+            asked_inside: false,
+        }
     }
 }
 

@@ -49,6 +49,11 @@ impl NewRoot {
         Ok(Self { path: path.to_owned(), source })
     }
 
+    /// A root that is there already, to be filled further from `source`.
+    pub fn at(path: &Path, source: Tree) -> Self {
+        Self { path: path.to_owned(), source }
+    }
+
     /// The directory, as seen from outside.
     pub fn path(&self) -> &Path {
         &self.path

@@ -41,20 +41,26 @@ pub struct Terminal {
     pace: Pace,
     /// What the experiments have left, for the summary.
     remains: Vec<(Leaves, String)>,
+    /// The titles of the experiments that could not be performed.
+    left_out: Vec<String>,
     /// The steps before which the learner has guessed, and whether the guess came true.
     guesses: Vec<(String, bool)>,
+    /// The lesson, as typed.
+    lesson: String,
     /// The command that the last line of a lesson recommends.
     next: String,
 }
 
 impl Terminal {
     /// A terminal on which a lesson is told at this pace.
-    pub fn new(look: Look, pace: Pace, next: &str) -> Self {
+    pub fn new(look: Look, pace: Pace, lesson: &str, next: &str) -> Self {
         Self {
             page: Page::new(look),
             pace,
             remains: Vec::new(),
+            left_out: Vec::new(),
             guesses: Vec::new(),
+            lesson: lesson.to_owned(),
             next: next.to_owned(),
         }
     }
@@ -65,6 +71,14 @@ impl Terminal {
         self.page.gap()?;
         self.page.heading(&format!("Step {number} of {total}: {title}"), id)?;
         self.page.prose(text)
+    }
+
+    fn left_out(&mut self, id: &str, passage: &str, why: &str) -> Result<()> {
+        let title = words::split_heading(passage).0.unwrap_or(id);
+        self.left_out.push(title.to_owned());
+        self.page.gap()?;
+        self.page.heading(&format!("Left out: {title}"), id)?;
+        self.page.text(Mark::Unclear("could not look"), "because", why)
     }
 
     fn trying(&mut self, article: Option<&str>, typed: &str, run: &str) -> Result<()> {
@@ -117,8 +131,17 @@ impl Terminal {
         }
     }
 
+    /// A cause may have been asked for inside, where a command has another meaning.
+    fn cause(&mut self, evidence: &Evidence) -> Result<()> {
+        if !evidence.asked_inside {
+            return self.evidence("because", evidence);
+        }
+        let asked = format!("inside: {}", evidence.asked);
+        self.evidence("because", &Evidence { asked, ..evidence.clone() })
+    }
+
     fn evidence(&mut self, label: &str, evidence: &Evidence) -> Result<()> {
-        let Evidence { asked, answer, therefore, verdict } = evidence;
+        let Evidence { asked, answer, therefore, verdict, .. } = evidence;
         let (mark, answer) = match verdict {
             Verdict::Holds => (Mark::Good("holds"), answer),
             Verdict::Fails => (Mark::Bad("does not hold"), answer),
@@ -148,13 +171,23 @@ impl Terminal {
                 self.page.prose(what)?;
                 self.page.prose(SURPRISE)?;
             }
-            Ending::Left => self.page.prose(&format!("You left early. {tidied}"))?,
+            Ending::Left { at } => {
+                self.page.prose(&format!("You left early. {tidied} To go on from there:"))?;
+                self.command(at)?;
+            }
             Ending::ShellClosed => self.page.prose(&format!("The shell is closed. {tidied}"))?,
         }
         for what in left_behind {
             self.page.text(Mark::Bad("not deleted"), "left", what)?;
         }
         Ok(())
+    }
+
+    /// The command that begins at a step.
+    fn command(&mut self, step: &str) -> Result<()> {
+        let command = format!("workbench lesson {} --from {step}", self.lesson);
+        self.page.gap()?;
+        self.page.line(&format!("  {}", command.cyan()))
     }
 
     /// How often the learner guessed right, and where to look again.
@@ -178,10 +211,19 @@ impl Terminal {
         self.page.heading("What you have seen", "it all came as we predicted")?;
         self.page.prose(closing)?;
         self.page.prose(&self.score())?;
+        if let Some((step, _)) = self.guesses.iter().find(|(_, right)| !right).cloned() {
+            self.command(&step)?;
+        }
         for (kind, title) in [(Leaves::Proven, "Proven"), (Leaves::Open, "Still open")] {
             self.page.prose(&format!("**{title}**"))?;
             for (_, text) in self.remains.iter().filter(|(leaves, _)| *leaves == kind) {
                 self.page.passage(&format!("- {text}"))?;
+            }
+        }
+        if !self.left_out.is_empty() {
+            self.page.prose("**Not looked at on this host**")?;
+            for title in &self.left_out {
+                self.page.passage(&format!("- {title}"))?;
             }
         }
         self.page.prose("**Next**")?;
@@ -189,14 +231,10 @@ impl Terminal {
     }
 }
 
-const SURPRISE: &str = "Either something was changed meanwhile (in a shell of this lesson, say), \
+const SURPRISE: &str = "Either something was changed meanwhile (in a shell of this lesson, or by a \
+    command of it that was pasted elsewhere), \
     or this host is unusual, or the lesson is wrong. Run it again; if it surprises you again, \
     its `--format json` says everything that a report needs.";
-
-const INSIDE: &str = "You are in the new root: nothing is here but what was put here. `echo /*` \
-    lists it without any program. `exit` or Ctrl-D brings you back.";
-const ON_THE_HOST: &str = "You are on the host, and $ROOT is the directory of the new root. `exit` \
-    or Ctrl-D brings you back.";
 
 impl Face for Terminal {
     fn show(&mut self, event: &Event) -> Result<()> {
@@ -209,12 +247,13 @@ impl Face for Terminal {
                 self.page.prose(&how_to_call_us())
             }
             Event::Experiment { .. } => Ok(()),
+            Event::LeftOut { id, passage, why } => self.left_out(id, passage, why),
             Event::Step { number, total, id, passage, .. } => self.step(number, total, id, passage),
             Event::Trying { article, typed, run } => self.trying(article, typed, run),
             Event::Observed { id, predict, outcome, answered } => {
                 self.observed(id, predict, outcome, answered)
             }
-            Event::Cause { evidence } => self.evidence("because", evidence),
+            Event::Cause { evidence } => self.cause(evidence),
             Event::Why { passage } => self.page.prose(passage),
             Event::Fixed { typed, passage } => {
                 self.page.gap()?;
@@ -224,10 +263,10 @@ impl Face for Terminal {
             Event::Proof { side: Side::Inside, evidence } => self.evidence("inside", evidence),
             Event::Proof { side: Side::Outside, evidence } => self.evidence("outside", evidence),
             Event::Leaves { leaves, passage } => self.leaves(leaves, passage),
-            Event::ShellOpens { typed, is_inside } => {
+            Event::ShellOpens { typed, passage } => {
                 self.page.gap()?;
                 self.page.command(Mark::None, "shell", typed)?;
-                self.page.text(Mark::None, "", if is_inside { INSIDE } else { ON_THE_HOST })
+                self.page.prose(passage)
             }
             Event::Ended { ending, left_behind, closing } => {
                 self.ended(ending, left_behind, closing)

@@ -4,19 +4,20 @@ use std::ffi::OsStr;
 
 use anyhow::Result;
 
-use super::parties::{Neighbour, Parties, waiting_bash};
-use crate::container::Recipe;
+use super::parties::{Neighbour, Parties};
+use crate::container::{Recipe, Root};
 use crate::job::Job;
 use crate::observation::Observation;
 use crate::proof::{self, Evidence, Is};
 use crate::rootfs::{NewRoot, Tree};
+use crate::witness::waiting_bash;
 
 /// A second party, behind walls of its own, with nothing in its root but bash.
 pub(super) fn a_neighbour_moves_in(parties: &mut Parties) -> Result<()> {
     let home = NewRoot::create(&parties.bench.path().join("neighbour-root"), Tree::host())?;
     home.install(OsStr::new("bash"))?;
-    let recipe =
-        Recipe { identity: parties.identity, root: Some(home.path().to_owned()), escape: None };
+    let root = Root::Chroot(home.path().to_owned());
+    let recipe = Recipe { own: parties.rights, root, ..Recipe::default() };
     let process = parties.launcher.hold(&waiting_bash(&recipe))?;
     let root = proof::root_is(process.pid(), home.path());
     parties.neighbour = Some(Neighbour { process, root });

@@ -15,7 +15,7 @@ mod tools;
 
 use nix::errno::Errno;
 
-use crate::lesson::{Experiment, Leaves, Lesson, Proof, Round, Setting};
+use crate::lesson::{Experiment, Fit, Leaves, Lesson, Proof, Round};
 use crate::observation::Prediction;
 use crate::proof::Side;
 
@@ -45,7 +45,7 @@ const BASH: Experiment<Parties> = Experiment {
     id: "bash",
     article: Some("chroot /eg-new-root bash"),
     calls: &["change_root", "become_program"],
-    setting: Setting::EmptyRoot,
+    fits: Parties::root_is_ours_to_fill,
     stage: |_| Ok(()),
     attempt: bash::bash_says_hello,
     rounds: &[
@@ -83,7 +83,7 @@ const TOOLS: Experiment<Parties> = Experiment {
     id: "tools",
     article: Some("ldd /bin/ls; ldd /bin/cat"),
     calls: &[],
-    setting: Setting::EmptyRoot,
+    fits: Parties::root_is_ours_to_fill,
     stage: tools::leave_a_note,
     attempt: tools::look_around,
     rounds: &[Round {
@@ -105,7 +105,7 @@ const FILES: Experiment<Parties> = Experiment {
     id: "files",
     article: None,
     calls: &["change_root"],
-    setting: Setting::AnyRoot,
+    fits: |_| Fit::Here,
     stage: files::hide_a_secret_on_the_host,
     attempt: files::read_the_secret,
     rounds: &[Round {
@@ -129,7 +129,7 @@ const KILL: Experiment<Parties> = Experiment {
     id: "kill",
     article: None,
     calls: &[],
-    setting: Setting::AnyRoot,
+    fits: |_| Fit::Here,
     stage: kill::a_neighbour_moves_in,
     attempt: kill::kill_the_neighbour,
     rounds: &[],
@@ -146,7 +146,7 @@ const ESCAPE: Experiment<Parties> = Experiment {
     id: "escape",
     article: None,
     calls: &["leave_by_second_chroot"],
-    setting: Setting::AnyRoot,
+    fits: |_| Fit::Here,
     stage: escape::a_way_out_lies_in_the_root,
     attempt: escape::leave_and_read_the_secret,
     rounds: &[],

@@ -1,27 +1,29 @@
 //! The world of the lesson: two parties on one host, and the roots that are built for them.
 
-use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::bench::Bench;
-use crate::container::{Identity, Recipe};
+use crate::container::{Recipe, Root};
 use crate::host::{self, Unmet, Usage};
 use crate::job::Job;
-use crate::launch::{Held, Launcher, Outcome};
-use crate::lesson::{Setup, World};
+use crate::launch::{Held, Launcher};
+use crate::lesson::{Fit, Setup, Shell, World};
+use crate::namespace::Namespaces;
 use crate::observation::Observation;
-use crate::proof::{Evidence, Is};
+use crate::proof::Evidence;
 use crate::rootfs::{Closure, NewRoot, Tree, directories_of};
+use crate::witness::{self, Witnesses};
 
 // ANCHOR: world
 /// Two parties on one host, and the bench on which their roots are built.
 pub struct Parties {
     pub(super) neighbour: Option<Neighbour>,
     pub(super) launcher: Launcher,
-    pub(super) identity: Identity,
+    /// What it takes here to have the right to change one's root.
+    pub(super) rights: Namespaces,
     /// The first party's root, as a path of the host.
     pub(super) root: PathBuf,
     /// The same while it is being built; a root that the learner brings is only used.
@@ -33,7 +35,7 @@ pub struct Parties {
     /// The host's file that nobody inside should read.
     pub(super) secret: PathBuf,
     /// Processes of which the kernel is asked. They live on, so that a learner can ask as well.
-    witnesses: RefCell<Vec<(Recipe, Held)>>,
+    witnesses: Witnesses,
     /// Dropped last: it deletes the directory.
     pub(super) bench: Bench,
 }
@@ -59,8 +61,11 @@ pub(super) enum Walls {
 impl Parties {
     /// The first party as it lives now.
     pub(super) fn party(&self) -> Recipe {
-        let root = (self.walls != Walls::None).then(|| self.root.clone());
-        Recipe { identity: self.identity, root, escape: None }
+        let root = match self.walls {
+            Walls::None => Root::Hosts,
+            Walls::Building | Walls::OwnRoot => Root::Chroot(self.root.clone()),
+        };
+        Recipe { own: self.rights, root, ..Recipe::default() }
     }
 
     pub(super) fn neighbour(&self) -> Result<&Neighbour> {
@@ -69,15 +74,7 @@ impl Parties {
 
     /// A process that lives as the first party lives now, and waits; its number.
     pub(super) fn witness(&self) -> Result<u32> {
-        let party = self.party();
-        let mut witnesses = self.witnesses.borrow_mut();
-        if let Some((_, witness)) = witnesses.iter().find(|(recipe, _)| *recipe == party) {
-            return Ok(witness.pid());
-        }
-        let witness = self.launcher.hold(&waiting_bash(&party))?;
-        let pid = witness.pid();
-        witnesses.push((party, witness));
-        Ok(pid)
+        self.witnesses.of(&self.launcher, &self.party())
     }
 
     /// Runs a line of shell as the first party. What it answers is evidence only if it ends with
@@ -88,11 +85,15 @@ impl Parties {
         status: i32,
         is_so: impl FnOnce(&str) -> bool,
     ) -> Result<Evidence> {
-        let Outcome { observation, said } = self.launcher.run(&Job::bash(&self.party(), line))?;
-        if observation == (Observation::Exited { status }) {
-            return Ok(Evidence::new(line, said.clone(), Is::from(is_so(&said))));
+        witness::ask(&self.launcher, &self.party(), line, status, is_so)
+    }
+
+    /// Experiments that fill an empty root leave out one that the learner brings.
+    pub(super) fn root_is_ours_to_fill(&self) -> Fit {
+        match self.walls {
+            Walls::Building => Fit::Here,
+            _ => Fit::Elsewhere("it fills an empty root, and --root brings one that is prepared"),
         }
-        Ok(Evidence::new(line, format!("{observation}\n{said}"), Is::Otherwise))
     }
 }
 
@@ -102,10 +103,11 @@ impl World for Parties {
         let workshop = NewRoot::create(&bench.path().join("eg-new-root"), Tree::host())?;
         let bash = closure_of_bash(&workshop)?;
         let launcher = Launcher::new(setup.program, path_inside(&workshop, &bash));
-        let witnesses = RefCell::default();
-        let identity = host::identity_that_may_chroot(&launcher, workshop.path())?;
+        let witnesses = Witnesses::default();
+        let wanted = Recipe { root: Root::Chroot(workshop.path().into()), ..Recipe::default() };
+        let rights = host::rights_to("changing the root directory", &launcher, &wanted)?;
         if let Some(root) = &setup.root {
-            check_prepared_root(&launcher, identity, root)?;
+            check_prepared_root(&launcher, rights, root)?;
         }
         let secret = bench.path().join("secret-of-the-host");
         let walls = if setup.root.is_some() { Walls::OwnRoot } else { Walls::Building };
@@ -114,7 +116,7 @@ impl World for Parties {
         Ok(Self {
             neighbour,
             launcher,
-            identity,
+            rights,
             root,
             workshop,
             bash,
@@ -126,26 +128,25 @@ impl World for Parties {
     }
 
     fn identity_passage(&self) -> &'static str {
-        match self.identity {
-            Identity::Caller => "as-root",
-            Identity::RootOfUserNamespace => "as-user",
-        }
+        host::identity_passage(self.rights)
     }
 
     fn launcher(&self) -> &Launcher {
         &self.launcher
     }
 
-    fn shell(&self) -> (Job, Vec<(&'static str, OsString)>) {
+    fn shell(&mut self) -> Result<Shell> {
         // As long as bash cannot start in the new root, the shell stands beside it, on the host.
         let is_ready = self.bash.files().all(|file| self.workshop.has(file));
         let recipe = match self.walls {
-            Walls::Building if !is_ready => Recipe { root: None, ..self.party() },
+            Walls::Building if !is_ready => Recipe { root: Root::Hosts, ..self.party() },
             _ => self.party(),
         };
-        let prompt = if recipe.root.is_some() { "[new root] \\w \\$ " } else { "[host] \\w \\$ " };
+        let is_inside = recipe.root.directory().is_some();
+        let prompt = if is_inside { "[new root] \\w \\$ " } else { "[host] \\w \\$ " };
         let variables = vec![("PS1", prompt.into()), ("ROOT", self.root.clone().into_os_string())];
-        (Job::new(&recipe, &["bash", "--norc", "--noprofile"]), variables)
+        let job = Job::new(&recipe, &["bash", "--norc", "--noprofile"]);
+        Ok(Shell { job, variables })
     }
 
     fn tear_down(self) -> Vec<String> {
@@ -172,8 +173,8 @@ fn closure_of_bash(workshop: &NewRoot) -> Result<Closure> {
 }
 
 /// A root that the learner brings has to have what the attempts type.
-fn check_prepared_root(launcher: &Launcher, identity: Identity, root: &Path) -> Result<()> {
-    let recipe = Recipe { identity, root: Some(root.to_owned()), escape: None };
+fn check_prepared_root(launcher: &Launcher, rights: Namespaces, root: &Path) -> Result<()> {
+    let recipe = Recipe { own: rights, root: Root::Chroot(root.into()), ..Recipe::default() };
     let outcome = launcher.run(&Job::bash(&recipe, "ls -d / && : | cat"))?;
     if outcome.observation == (Observation::Exited { status: 0 }) {
         return Ok(());
@@ -193,9 +194,4 @@ fn path_inside(workshop: &NewRoot, bash: &Closure) -> OsString {
     let places = directories_of(programs.iter().map(PathBuf::as_path));
     directories.extend(places.into_iter().filter(|place| !usual.contains(place)));
     std::env::join_paths(directories).unwrap_or_else(|_| OsString::from("/usr/bin:/bin"))
-}
-
-/// A shell that says that it is ready, and waits for the end of its input.
-pub(super) fn waiting_bash(recipe: &Recipe) -> Job {
-    Job::bash(recipe, "echo ready; read -r _")
 }

@@ -12,11 +12,12 @@ use serde_json::json;
 use super::{exit, remembered};
 use crate::bench::Bench;
 use crate::cli::{Format, LessonArgs};
+use crate::debootstrap::debootstrap;
 use crate::face::Face;
 use crate::host::{Unmet, Usage, prepared_root, proc_is_mounted, temporary_directory};
 use crate::interrupt;
 use crate::json::{Json, SCHEMA_VERSION, write_document};
-use crate::lesson::{Ending, Experiment, Lesson, Setting, Setup, World, perform};
+use crate::lesson::{Ending, Experiment, Fit, Lesson, Route, Setup, World, perform};
 use crate::lessons::{CONTENTS, Contents};
 use crate::progress::{Progress, Store};
 use crate::terminal::{Look, Pace, Page, Terminal};
@@ -42,30 +43,55 @@ pub(super) fn lesson(args: &LessonArgs) -> Result<ExitCode> {
 /// A [`Usage`], or whatever failed.
 pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result<ExitCode> {
     let pace = pace(args)?;
-    let root = args.root.as_deref().map(prepared_root).transpose()?;
-    let setting = if root.is_some() { Setting::AnyRoot } else { Setting::EmptyRoot };
-    let experiments = lesson.set_in(setting);
-    check_step(&experiments, args.shell_at.as_deref())?;
+    let wanted = wanted_root(args)?;
+    let is_our_own = wanted.is_none();
+    let route = route(args);
+    check_step(&lesson.steps(), route)?;
     let parent = temporary_directory()?;
 
     interrupt::watch()?;
-    let world = match meet(&parent, root) {
+    let world: W = match meet(&parent, wanted) {
         Ok(world) => world,
         Err(error) => return cannot_run(lesson.name, args.format, error),
     };
+    check_fit(lesson, &world, route)?;
     let mut face = face(args.format, pace, lesson.name);
-    let ending = perform(lesson, &experiments, world, &mut *face, args.shell_at.as_deref())?;
-    if ending == Ending::Verified && args.root.is_none() {
+    let experiments: Vec<&Experiment<W>> = lesson.experiments.iter().collect();
+    let ending = perform(lesson, &experiments, world, &mut *face, route)?;
+    // In a root that the learner brings, a lesson may be shorter.
+    if ending == Ending::Verified && is_our_own && route == Route::Whole {
         remember(lesson.name);
     }
     Ok(code_of(&ending).into())
 }
 // ANCHOR_END: perform_lesson
 
+/// The root that the command line asks for, if it does.
+fn wanted_root(args: &LessonArgs) -> Result<Option<Wanted>> {
+    let prepared = args.root.as_deref().map(prepared_root).transpose()?;
+    let debootstrap = args.debootstrap.clone().map(Wanted::Debootstrap);
+    Ok(prepared.map(Wanted::Prepared).or(debootstrap))
+}
+
+/// A root that the lesson does not make itself.
+enum Wanted {
+    /// It is there.
+    Prepared(PathBuf),
+    /// Debootstrap makes it, of this suite.
+    Debootstrap(String),
+}
+
 /// Sets up the bench, and the lesson's world on it.
-fn meet<W: World>(parent: &Path, root: Option<PathBuf>) -> Result<W> {
+fn meet<W: World>(parent: &Path, wanted: Option<Wanted>) -> Result<W> {
     proc_is_mounted()?;
     let bench = interrupt::guarded(|| Bench::set_up(parent))?;
+    let root = match wanted {
+        Some(Wanted::Prepared(root)) => Some(root),
+        Some(Wanted::Debootstrap(suite)) => {
+            Some(debootstrap(Path::new(OUR_OWN_BINARY), &suite, bench.path())?)
+        }
+        None => None,
+    };
     W::meet(bench, Setup { program: OUR_OWN_BINARY.into(), root })
 }
 
@@ -95,12 +121,39 @@ fn pace(args: &LessonArgs) -> Result<Pace> {
     Ok(args.pace.unwrap_or(if usual { Pace::Enter } else { Pace::None }))
 }
 
-fn check_step<W>(experiments: &[&Experiment<W>], step: Option<&str>) -> Result<()> {
-    let known: Vec<&str> = experiments.iter().flat_map(|experiment| experiment.steps()).collect();
-    match step {
-        Some(step) if !known.contains(&step) => Err(unknown("step", step, &known).into()),
+fn route(args: &LessonArgs) -> Route<'_> {
+    match (args.shell_at.as_deref(), args.from.as_deref()) {
+        (Some(step), _) => Route::ShellAt(step),
+        (None, Some(step)) => Route::From(step),
+        (None, None) => Route::Whole,
+    }
+}
+
+fn step_of(route: Route<'_>) -> Option<&str> {
+    match route {
+        Route::Whole => None,
+        Route::From(step) | Route::ShellAt(step) => Some(step),
+    }
+}
+
+fn check_step(known: &[&str], route: Route) -> Result<()> {
+    match step_of(route) {
+        Some(step) if !known.contains(&step) => Err(unknown("step", step, known).into()),
         _ => Ok(()),
     }
+}
+
+/// A step that exists may still not be one for this host, or for this caller.
+fn check_fit<W: World>(lesson: &Lesson<W>, world: &W, route: Route) -> Result<()> {
+    let Some(step) = step_of(route) else { return Ok(()) };
+    let has_it = |experiment: &&Experiment<W>| experiment.steps().any(|known| known == step);
+    let fit = lesson.experiments.iter().find(has_it).map(|experiment| (experiment.fits)(world));
+    let why = match fit {
+        Some(Fit::Elsewhere(why)) => why.to_owned(),
+        Some(Fit::CouldNotLook(why)) => why,
+        Some(Fit::Here) | None => return Ok(()),
+    };
+    Err(Usage(format!("the step `{step}` cannot be performed here: {why}")).into())
 }
 
 /// One sentence, with the nearest of the names that exist.
@@ -117,8 +170,8 @@ fn unknown(kind: &str, name: &str, known: &[&str]) -> Usage {
 
 fn face(format: Format, pace: Pace, lesson: &str) -> Box<dyn Face> {
     match format {
-        Format::Human => Box::new(Terminal::new(Look::Human, pace, &next_command(lesson))),
-        Format::Plain => Box::new(Terminal::new(Look::Plain, pace, &next_command(lesson))),
+        Format::Human => Box::new(Terminal::new(Look::Human, pace, lesson, &next_command(lesson))),
+        Format::Plain => Box::new(Terminal::new(Look::Plain, pace, lesson, &next_command(lesson))),
         Format::Json => Box::new(Json::new(lesson)),
     }
 }
@@ -164,22 +217,39 @@ fn code_of(ending: &Ending) -> u8 {
     match ending {
         Ending::Verified | Ending::ShellClosed => exit::DONE,
         Ending::Surprise(_) => exit::SURPRISE,
-        Ending::Left => exit::INTERRUPTED,
+        Ending::Left { .. } => exit::INTERRUPTED,
     }
+}
+
+/// What stands between this host and a lesson.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Why it cannot be performed at all.
+    pub unmet: Option<Unmet>,
+    /// The experiments that would be left out.
+    pub left_out: Vec<&'static str>,
+    /// How many steps are left.
+    pub steps: usize,
 }
 
 /// Sets up a lesson's world and takes it down again: the surest way to know whether it can run.
 ///
 /// # Errors
 /// When there is no usable directory for temporary files.
-pub fn what_is_missing<W: World>() -> Result<Option<Unmet>> {
-    match meet::<W>(&temporary_directory()?, None) {
-        Ok(world) => {
-            drop(world);
-            Ok(None)
+pub fn what_is_missing<W: World>(lesson: &Lesson<W>) -> Result<Missing> {
+    let world: W = match meet(&temporary_directory()?, None) {
+        Ok(world) => world,
+        Err(error) => {
+            let unmet = Some(error.downcast::<Unmet>()?);
+            return Ok(Missing { unmet, steps: lesson.steps().len(), ..Missing::default() });
         }
-        Err(error) => Ok(Some(error.downcast::<Unmet>()?)),
-    }
+    };
+    let lacks =
+        |experiment: &&Experiment<W>| matches!((experiment.fits)(&world), Fit::CouldNotLook(_));
+    let left_out = lesson.experiments.iter().filter(lacks).map(|experiment| experiment.id);
+    let here = |experiment: &&Experiment<W>| (experiment.fits)(&world) == Fit::Here;
+    let steps = lesson.experiments.iter().filter(here).flat_map(Experiment::steps).count();
+    Ok(Missing { unmet: None, left_out: left_out.collect(), steps })
 }
 
 /// A line of the list, as programs see it.
@@ -191,17 +261,20 @@ struct Listed {
     steps: usize,
     verified: u32,
     unmet: Option<Unmet>,
+    left_out: Vec<&'static str>,
 }
 
 impl Listed {
     fn new(line: &Contents, progress: &Progress) -> Result<Self> {
+        let Missing { unmet, left_out, steps } = (line.missing)()?;
         Ok(Self {
             name: line.name,
             title: line.title,
             minutes: line.minutes,
-            steps: (line.steps)().len(),
+            steps,
             verified: progress.times_verified(line.name),
-            unmet: (line.missing)()?,
+            unmet,
+            left_out,
         })
     }
 }
@@ -219,12 +292,14 @@ fn list(format: Format) -> Result<ExitCode> {
     let mut page = Page::new(look);
     let progress = remembered(&mut page)?;
     for line in CONTENTS {
-        let Listed { name, title, minutes, steps, verified, unmet } = Listed::new(line, &progress)?;
+        let listed = Listed::new(line, &progress)?;
+        let Listed { name, title, minutes, steps, verified, unmet, left_out } = listed;
         let done = if verified > 0 { "done".green() } else { "not done yet".dimmed() };
         page.line(&format!("{:<12}{title}", name.bold()))?;
         page.line(&format!("{:<12}{steps} steps, about {minutes} minutes, {done}", ""))?;
         let host = match unmet {
-            None => "this host can run it".to_owned(),
+            None if left_out.is_empty() => "this host can run it".to_owned(),
+            None => format!("this host can run it, but for: {}", left_out.join(", ")),
             Some(unmet) => format!("this host cannot run it: {}", unmet.why),
         };
         page.line(&format!("{:<12}{host}", ""))?;

@@ -2,16 +2,18 @@
 
 use anyhow::{Error, Result};
 
-use super::{Ending, Experiment, Lesson, Round, World};
+use super::{Ending, Experiment, Fit, Lesson, Round, Route, Shell, World};
 use crate::face::{Event, Face, Guess, Next, Pause};
 use crate::interrupt;
+use crate::job::Job;
 use crate::observation::Prediction;
 use crate::proof::{Evidence, Verdict};
 use crate::quiz::{self, Question};
 use crate::words;
 
 // ANCHOR: perform
-/// Performs the experiments one after the other, and tidies up whatever happens.
+/// Performs the experiments one after the other, as far as they fit, and tidies up whatever
+/// happens.
 ///
 /// # Errors
 /// When the program fails; a surprise is an ending, not an error.
@@ -20,12 +22,22 @@ pub fn perform<W: World>(
     experiments: &[&Experiment<W>],
     world: W,
     face: &mut dyn Face,
-    shell_at: Option<&str>,
+    route: Route,
 ) -> Result<Ending> {
     let questions = quiz::parse(lesson.quiz)?;
-    let total = experiments.iter().flat_map(|experiment| experiment.steps()).count();
-    let mut performance =
-        Performance { lesson, questions, world, face, shell_at, at: None, total, step: 0 };
+    let fitting = experiments.iter().filter(|experiment| (experiment.fits)(&world) == Fit::Here);
+    let total = fitting.flat_map(|experiment| experiment.steps()).count();
+    let mut performance = Performance {
+        lesson,
+        questions,
+        world,
+        face,
+        route,
+        at: "",
+        is_told: false,
+        total,
+        step: 0,
+    };
     let halted = performance.play(experiments);
     let Performance { world, face, .. } = performance;
     let left_behind = world.tear_down();
@@ -54,9 +66,11 @@ struct Performance<'a, W: 'static> {
     questions: Vec<Question>,
     world: W,
     face: &'a mut dyn Face,
-    shell_at: Option<&'a str>,
+    route: Route<'a>,
     /// The step that is being performed.
-    at: Option<&'static str>,
+    at: &'static str,
+    /// Whether it is told, or only on the way to one that is.
+    is_told: bool,
     /// Its number, from 1.
     step: usize,
     total: usize,
@@ -67,11 +81,19 @@ impl<W: World> Performance<'_, W> {
     /// The whole lesson.
     fn play(&mut self, experiments: &[&Experiment<W>]) -> Result<(), Halt> {
         let Lesson { name, title, minutes, .. } = *self.lesson;
+        self.is_told = self.route == Route::Whole;
         let passage = &self.passage("opening");
         let identity = &self.passage(self.world.identity_passage());
         self.tell(&Event::Opened { name, title, minutes, passage, identity })?;
         for experiment in experiments {
-            self.tell(&Event::Experiment { id: experiment.id })?;
+            match (experiment.fits)(&self.world) {
+                Fit::Here => self.tell(&Event::Experiment { id: experiment.id })?,
+                Fit::Elsewhere(_) => continue,
+                Fit::CouldNotLook(why) => {
+                    self.leave_out(experiment, &why)?;
+                    continue;
+                }
+            }
             (experiment.stage)(&mut self.world)?;
             for round in experiment.rounds {
                 self.fail_and_fix(experiment, round)?;
@@ -79,6 +101,12 @@ impl<W: World> Performance<'_, W> {
             self.work_and_prove(experiment)?;
         }
         Ok(())
+    }
+
+    /// What cannot be tried is not passed over in silence.
+    fn leave_out(&mut self, experiment: &Experiment<W>, why: &str) -> Result<()> {
+        let passage = &self.passage(experiment.id);
+        self.tell(&Event::LeftOut { id: experiment.id, passage, why })
     }
 
     /// A failing state: the attempt, its cause, and the fix.
@@ -122,19 +150,21 @@ impl<W: World> Performance<'_, W> {
         predict: Prediction,
     ) -> Result<(), Halt> {
         self.step += 1;
-        self.at = Some(id);
+        self.at = id;
+        self.is_told = match self.route {
+            Route::Whole => true,
+            Route::From(first) => self.is_told || first == id,
+            Route::ShellAt(only) => only == id,
+        };
         let (number, total, passage) = (self.step, self.total, &self.passage(id));
         let works = id == experiment.id;
         self.tell(&Event::Step { number, total, id, works, passage })?;
         let job = (experiment.attempt)(&self.world);
         self.tell(&Event::Trying { article, typed: &job.as_typed(), run: &job.as_run() })?;
         let question = self.questions.iter().find(|question| question.asks_before(id)).cloned();
-        let hint = &self.passage(&format!("{id}-hint"));
-        let question = question.as_ref();
-        let guess = question.map(|question| self.face.predict(question, hint)).transpose()?;
-        if guess == Some(Guess::Quit) {
-            return Err(Halt::Early(Ending::Left));
-        }
+        let question = question.as_ref().filter(|_| self.is_told);
+        let guess = question.map(|question| self.ask(id, question)).transpose()?;
+        let job = self.is_the_stage_still_set(experiment, &job)?;
         let outcome = &self.world.launcher().run(&job)?;
         let answered = question.zip(guess);
         self.tell(&Event::Observed { id, predict, outcome, answered })?;
@@ -146,12 +176,31 @@ impl<W: World> Performance<'_, W> {
     }
     // ANCHOR_END: attempt
 
-    /// On the way to a shell that was asked for, nothing is told.
-    fn tell(&mut self, event: &Event) -> Result<()> {
-        if self.shell_at.is_some() && self.shell_at != self.at {
-            return Ok(());
+    fn ask(&mut self, id: &str, question: &Question) -> Result<Guess, Halt> {
+        let hint = &self.passage(&format!("{id}-hint"));
+        match self.face.predict(question, hint)? {
+            Guess::Quit => Err(Halt::Early(Ending::Left { at: self.at })),
+            guess => Ok(guess),
         }
-        self.face.show(event)
+    }
+
+    /// While the learner thinks, they may have tried the command themselves, and what it kills or
+    /// deletes is gone. Then there has to be another, and the command names that one.
+    fn is_the_stage_still_set(&mut self, experiment: &Experiment<W>, shown: &Job) -> Result<Job> {
+        self.world.set_the_stage_again(self.at)?;
+        let job = (experiment.attempt)(&self.world);
+        if job != *shown {
+            let (typed, run) = (&job.as_typed(), &job.as_run());
+            let passage = &self.passage("stage-set-again");
+            self.tell(&Event::Why { passage })?;
+            self.tell(&Event::Trying { article: None, typed, run })?;
+        }
+        Ok(job)
+    }
+
+    /// On the way to the step that was asked for, nothing is told.
+    fn tell(&mut self, event: &Event) -> Result<()> {
+        if self.is_told { self.face.show(event) } else { Ok(()) }
     }
 
     fn explain(&mut self, id: &str) -> Result<()> {
@@ -162,7 +211,10 @@ impl<W: World> Performance<'_, W> {
     // ANCHOR: pause
     /// The learner may look around for as long as they like; the world waits in this very state.
     fn pause(&mut self, experiment: &Experiment<W>, id: &'static str) -> Result<(), Halt> {
-        if self.shell_at == Some(id) {
+        if !self.is_told {
+            return Ok(());
+        }
+        if let Route::ShellAt(_) = self.route {
             self.open_shell()?;
             return Err(Halt::Early(Ending::ShellClosed));
         }
@@ -172,7 +224,7 @@ impl<W: World> Performance<'_, W> {
         loop {
             match self.face.pause(&Pause { id, last, code, hint })? {
                 Next::GoOn => return Ok(()),
-                Next::Quit => return Err(Halt::Early(Ending::Left)),
+                Next::Quit => return Err(Halt::Early(Ending::Left { at: self.at })),
                 Next::Shell => self.open_shell()?,
             }
         }
@@ -180,9 +232,10 @@ impl<W: World> Performance<'_, W> {
     // ANCHOR_END: pause
 
     fn open_shell(&mut self) -> Result<()> {
-        let (job, variables) = self.world.shell();
-        let is_inside = job.recipe.root.is_some();
-        self.tell(&Event::ShellOpens { typed: &job.as_typed(), is_inside })?;
+        let Shell { job, variables } = self.world.shell()?;
+        let is_inside = job.recipe.root.directory().is_some();
+        let passage = &self.passage(if is_inside { "shell-inside" } else { "shell-outside" });
+        self.tell(&Event::ShellOpens { typed: &job.as_typed(), passage })?;
         let launcher = self.world.launcher();
         let before = interrupt::children();
         let done = self.face.lend_terminal(&mut || launcher.attend(&job, &variables).map(drop));

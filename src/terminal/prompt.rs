@@ -73,7 +73,7 @@ impl Page {
                 "q" => return Ok(Next::Quit),
                 "h" => self.prose(pause.hint)?,
                 "c" => self.code(pause.code)?,
-                _ => self.line("Please press Enter, or type c, s, h or q first.")?,
+                _ => self.line("Press Enter alone, or type c, s, h or q, and then Enter.")?,
             }
             self.gap()?;
         }
