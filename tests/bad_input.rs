@@ -26,9 +26,13 @@ fn an_unknown_lesson_names_the_nearest() {
     refused(
         &sandbox,
         &["lesson", "chrot"],
-        "there is no lesson `chrot`; there is: chroot. Did you mean `chroot`?",
+        "there is no lesson `chrot`; there is: chroot, namespaces. Did you mean `chroot`?",
     );
-    refused(&sandbox, &["lesson", "xyz"], "there is no lesson `xyz`; there is: chroot.");
+    refused(
+        &sandbox,
+        &["lesson", "xyz"],
+        "there is no lesson `xyz`; there is: chroot, namespaces.",
+    );
 }
 
 #[test]
@@ -41,13 +45,31 @@ fn an_unknown_step_lists_the_steps() {
     refused(&sandbox, &["lesson", "chroot", "--shell-at", "loader"], &sentence);
 }
 
+/// A flag that was forgotten must not change the machine.
 #[test]
-fn a_step_that_a_prepared_root_leaves_out_is_unknown_there() {
+fn a_container_that_would_change_the_host_is_refused() {
+    let sandbox = Sandbox::new(Who::Root);
+    let own = std::process::id().to_string();
+    for (args, what) in [
+        (&["--hostname", "x"][..], "rename this host; add --uts"),
+        (&["--tmp"], "mount something on this host; add --mount"),
+        (&["--pid", "--fork", "--proc"], "mount something on this host; add --mount"),
+        (&["--bind", "/proc:/mnt"], "mount something on this host; add --mount"),
+        (&["--target", &own, "--hostname", "x"], "rename this host; add --uts"),
+    ] {
+        let args = [&["enter"], args, &["--", "true"]].concat();
+        refused(&sandbox, &args, &format!("this would {what}, and it stays inside"));
+    }
+}
+
+#[test]
+fn a_step_that_a_prepared_root_leaves_out_says_why() {
     let sandbox = Sandbox::new(Who::User);
     refused(
         &sandbox,
         &["lesson", "chroot", "--root", "/usr", "--shell-at", "empty-root"],
-        "there is no step `empty-root`; there is: shared-root, files, kill, escape.",
+        "the step `empty-root` cannot be performed here: it fills an empty root, \
+         and --root brings one that is prepared",
     );
 }
 

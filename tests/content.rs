@@ -6,13 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use workbench::lesson::Lesson;
-use workbench::lessons::chroot;
+use workbench::lessons::{chroot, namespaces};
 use workbench::quiz::{self, Choice};
 use workbench::words::{names, passage, split_heading};
 
 fn check_words<W>(lesson: &Lesson<W>) {
-    let mut needed =
-        BTreeSet::from(["opening", "closing", "as-root", "as-user"].map(str::to_owned));
+    let always = ["opening", "closing", "as-root", "as-user", "as-root-without-rights"];
+    let always = always.into_iter().chain(["shell-inside", "shell-outside"]);
+    // Only where something can be killed or deleted for good.
+    let always = always.chain((lesson.name == "namespaces").then_some("stage-set-again"));
+    let mut needed: BTreeSet<String> = always.map(str::to_owned).collect();
     for experiment in lesson.experiments {
         needed.insert(format!("{}-leaves", experiment.id));
         needed.extend(experiment.rounds.iter().map(|round| format!("{}-fix", round.id)));
@@ -95,11 +98,17 @@ fn check_questions<W>(lesson: &Lesson<W>) {
     assert!(places.len() > 1, "the right answer always stands at the same place");
 }
 
+fn check<W>(lesson: &Lesson<W>) {
+    check_words(lesson);
+    check_code(lesson);
+    check_questions(lesson);
+    check_chapter(lesson);
+}
+
 #[test]
-fn the_chroot_lesson_is_complete() {
-    check_words(&chroot::LESSON);
-    check_code(&chroot::LESSON);
-    check_questions(&chroot::LESSON);
+fn every_lesson_is_complete() {
+    check(&chroot::LESSON);
+    check(&namespaces::LESSON);
 }
 
 #[test]
@@ -135,20 +144,21 @@ fn every_include_of_the_book_resolves() {
 }
 
 /// Every step of a lesson has its place in its chapter: its words, its code.
-#[test]
-fn every_step_has_its_place_in_the_book() {
-    let chapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src/chroot.md");
+fn check_chapter<W>(lesson: &Lesson<W>) {
+    let chapter = format!("book/src/{}.md", lesson.name);
+    let chapter = Path::new(env!("CARGO_MANIFEST_DIR")).join(chapter);
     let chapter = fs::read_to_string(chapter).unwrap();
-    let words = names(chroot::LESSON.words).into_iter();
-    for passage in
-        words.filter(|name| name.strip_suffix("-hint").is_none() && !name.starts_with("as-"))
-    {
+    let words = names(lesson.words).into_iter();
+    for passage in words.filter(|name| {
+        !name.ends_with("-hint")
+            && !["as-", "shell-", "stage-"].iter().any(|start| name.starts_with(start))
+    }) {
         assert!(
             chapter.contains(&format!("words.md:{passage}}}}}")),
             "{passage} is not in the book"
         );
     }
-    for step in chroot::LESSON.steps() {
+    for step in lesson.steps() {
         assert!(
             chapter.contains(&format!(".rs:{step}}}}}")),
             "the code of {step} is not in the book"

@@ -4,14 +4,14 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use common::WORKBENCH;
 use nix::errno::Errno;
 use workbench::bench::Bench;
 use workbench::face::{Event, Face, Guess, Next, Pause};
-use workbench::lesson::{Ending, Experiment, Round, Setting, Setup, World, perform};
-use workbench::lessons::chroot::{LESSON, Parties};
+use workbench::lesson::{Ending, Experiment, Fit, Lesson, Round, Route, Setup, World, perform};
 use workbench::observation::Prediction;
 use workbench::proof::{self, Verdict};
 use workbench::quiz::Question;
@@ -34,83 +34,142 @@ impl Face for Silence {
     }
 }
 
-fn ending_of(experiments: &[Experiment<Parties>]) -> Ending {
+/// Lessons are performed one after the other here: in one process, what a thread is just writing
+/// is open in the child that another one starts, and a program that is open for writing cannot be
+/// run (execve(2), ETXTBSY).
+static STAGE: Mutex<()> = Mutex::new(());
+
+fn meet<W: World>(directory: &Path) -> W {
+    let bench = Bench::set_up(directory).unwrap();
+    W::meet(bench, Setup { program: PathBuf::from(WORKBENCH), root: None }).unwrap()
+}
+
+fn ending_of<W: World>(lesson: &Lesson<W>, experiments: &[Experiment<W>]) -> Ending {
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = tempfile::tempdir().unwrap();
-    let bench = Bench::set_up(directory.path()).unwrap();
-    let setup = Setup { program: PathBuf::from(WORKBENCH), root: None };
-    let parties = Parties::meet(bench, setup).unwrap();
-    let table: Vec<&Experiment<Parties>> = experiments.iter().collect();
-    let ending = perform(&LESSON, &table, parties, &mut Silence, None).unwrap();
+    let world: W = meet(directory.path());
+    let table: Vec<&Experiment<W>> = experiments.iter().collect();
+    let ending = perform(lesson, &table, world, &mut Silence, Route::Whole).unwrap();
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "something is left");
     ending
 }
 
-/// The table with one prediction replaced.
-fn mutated(step: &str, wrong: Prediction) -> Vec<Experiment<Parties>> {
-    let copies = LESSON.set_in(Setting::EmptyRoot).into_iter().map(|experiment| {
-        let rounds: Vec<Round<Parties>> = experiment
-            .rounds
-            .iter()
-            .map(|round| {
-                let predict = if round.id == step { wrong } else { round.predict };
-                Round { predict, ..*round }
-            })
-            .collect();
-        let works = if experiment.id == step { wrong } else { experiment.works };
-        Experiment { works, rounds: rounds.leak(), ..*experiment }
+/// The experiments that this host, and this user, can perform.
+fn performed<W: World>(lesson: &Lesson<W>) -> Vec<&'static Experiment<W>> {
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let directory = tempfile::tempdir().unwrap();
+    let world: W = meet(directory.path());
+    let here = |experiment: &&Experiment<W>| (experiment.fits)(&world) == Fit::Here;
+    lesson.experiments.iter().filter(here).collect()
+}
+
+/// The table, with each failing state as `change` makes it.
+fn changed<W>(lesson: &Lesson<W>, change: impl Fn(&Round<W>) -> Round<W>) -> Vec<Experiment<W>> {
+    let copies = lesson.experiments.iter().map(|experiment| {
+        let rounds: Vec<Round<W>> = experiment.rounds.iter().map(&change).collect();
+        Experiment { rounds: rounds.leak(), ..*experiment }
     });
     copies.collect()
 }
 
-#[test]
-fn the_table_as_it_stands_is_verified() {
-    // Also the control of the mutations: the same way of copying, with nothing replaced.
-    assert_eq!(ending_of(&mutated("no such step", Prediction::Exits(0))), Ending::Verified);
+/// The table with one prediction replaced.
+fn mutated<W>(lesson: &Lesson<W>, step: &str, wrong: Prediction) -> Vec<Experiment<W>> {
+    let mut copies = changed(lesson, |round| {
+        let predict = if round.id == step { wrong } else { round.predict };
+        Round { predict, ..*round }
+    });
+    for copy in copies.iter_mut().filter(|copy| copy.id == step) {
+        copy.works = wrong;
+    }
+    copies
 }
 
-#[test]
-fn every_wrong_prediction_ends_the_lesson_at_its_step() {
-    for step in LESSON.steps() {
+fn the_table_as_it_stands_is_verified<W: World>(lesson: &Lesson<W>) {
+    // Also the control of the mutations: the same way of copying, with nothing replaced.
+    let copy = mutated(lesson, "no such step", Prediction::Exits(0));
+    assert_eq!(ending_of(lesson, &copy), Ending::Verified);
+}
+
+fn every_wrong_prediction_ends_the_lesson_at_its_step<W: World>(lesson: &Lesson<W>) {
+    let mut tried = 0;
+    for step in performed(lesson).iter().flat_map(|experiment| experiment.steps()) {
         for wrong in [Prediction::Exits(42), Prediction::Refused("execve", Errno::EACCES)] {
-            match ending_of(&mutated(step, wrong)) {
+            match ending_of(lesson, &mutated(lesson, step, wrong)) {
                 Ending::Surprise(what) => {
                     assert!(what.starts_with(&format!("step {step}: predicted")), "{what}");
                 }
                 other => panic!("{step} with {wrong:?} ended as {other:?}"),
             }
+            tried += 1;
         }
     }
+    assert!(tried > 10, "only {tried} mutations were tried");
 }
 
 /// Without its fix, each round fails again: the next attempt is the same, and its prediction
-/// is another.
-#[test]
-fn a_fix_that_fixes_nothing_is_noticed() {
-    let rounds = || LESSON.experiments.iter().flat_map(|experiment| experiment.rounds);
-    for broken in rounds().map(|round| round.id) {
-        let copies = LESSON.set_in(Setting::EmptyRoot).into_iter().map(|experiment| {
-            let rounds: Vec<Round<Parties>> = experiment
-                .rounds
-                .iter()
-                .map(|round| {
-                    if round.id == broken {
-                        Round { fix: no_fix, ..*round }
-                    } else {
-                        Round { ..*round }
-                    }
-                })
-                .collect();
-            Experiment { rounds: rounds.leak(), ..*experiment }
-        });
-        let ending = ending_of(&copies.collect::<Vec<_>>());
-        assert!(matches!(ending, Ending::Surprise(_)), "without the fix of {broken}: {ending:?}");
+/// is another; or the proofs notice it.
+fn a_fix_that_fixes_nothing_is_noticed<W: World>(lesson: &Lesson<W>) {
+    for experiment in performed(lesson) {
+        for broken in experiment.rounds.iter().map(|round| round.id) {
+            let copies = changed(lesson, |round| {
+                let fix = if round.id == broken { no_fix } else { round.fix };
+                Round { fix, ..*round }
+            });
+            let ending = ending_of(lesson, &copies);
+            let steps: Vec<&str> = experiment.steps().collect();
+            let Ending::Surprise(what) = &ending else { panic!("without {broken}: {ending:?}") };
+            // It is noticed in the same experiment, at a later step.
+            let place = steps.iter().position(|step| *step == broken).unwrap();
+            let later = steps[place + 1..].iter();
+            let is_there =
+                later.map(|step| format!("step {step}: ")).any(|at| what.starts_with(&at));
+            assert!(is_there, "without the fix of {broken}: {what}");
+        }
     }
 }
 
 // It has the shape of every fix.
 #[allow(clippy::unnecessary_wraps)]
-fn no_fix(_: &mut Parties) -> Result<String> {
+fn no_fix<W>(_: &mut W) -> Result<String> {
     Ok("true".to_owned())
+}
+
+mod of_chroot {
+    use workbench::lessons::chroot::LESSON;
+
+    #[test]
+    fn the_table_as_it_stands_is_verified() {
+        super::the_table_as_it_stands_is_verified(&LESSON);
+    }
+
+    #[test]
+    fn every_wrong_prediction_ends_the_lesson_at_its_step() {
+        super::every_wrong_prediction_ends_the_lesson_at_its_step(&LESSON);
+    }
+
+    #[test]
+    fn a_fix_that_fixes_nothing_is_noticed() {
+        super::a_fix_that_fixes_nothing_is_noticed(&LESSON);
+    }
+}
+
+mod of_namespaces {
+    use workbench::lessons::namespaces::LESSON;
+
+    #[test]
+    fn the_table_as_it_stands_is_verified() {
+        super::the_table_as_it_stands_is_verified(&LESSON);
+    }
+
+    #[test]
+    fn every_wrong_prediction_ends_the_lesson_at_its_step() {
+        super::every_wrong_prediction_ends_the_lesson_at_its_step(&LESSON);
+    }
+
+    #[test]
+    fn a_fix_that_fixes_nothing_is_noticed() {
+        super::a_fix_that_fixes_nothing_is_noticed(&LESSON);
+    }
 }
 
 #[test]

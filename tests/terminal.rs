@@ -3,70 +3,13 @@
 mod common;
 
 use std::fs;
-use std::process::Command;
 
+use common::learner::{
+    GUESS, MENU, ends_well, ends_with, go_to_step, spawn, start, start_between_stty,
+};
 use common::{Sandbox, Who};
-use rexpect::process::WaitStatus;
-use rexpect::session::{PtySession, spawn_command};
 
-const TEN_SECONDS: u64 = 10_000;
-const MENU: &str = "q: quit > ";
-const GUESS: &str = "q: quit) > ";
 const STEPS: usize = 10;
-
-fn start(sandbox: &Sandbox, args: &[&str]) -> PtySession {
-    spawn(sandbox.workbench(args))
-}
-
-fn spawn(command: Command) -> PtySession {
-    spawn_command(command, Some(TEN_SECONDS)).unwrap()
-}
-
-/// Between `stty -g` before and after, in a shell that survives Ctrl-C.
-fn start_between_stty(sandbox: &Sandbox, columns: usize, args: &str) -> PtySession {
-    let line = format!(
-        "stty cols {columns} rows 24; stty -g > {0}/home/before; trap : INT; \
-         {0}/workbench {args}; code=$?; stty -g > {0}/home/after; exit $code",
-        sandbox.path().display()
-    );
-    let mut command = sandbox.command_of("sh");
-    command.args(["-c", &line]);
-    spawn(command)
-}
-
-/// Reads to the end and checks the exit code, the cursor, and the terminal's settings.
-#[track_caller]
-fn ends_well(sandbox: &Sandbox, mut session: PtySession, code: i32) -> String {
-    let rest = session.exp_eof().unwrap();
-    ends_with(&session, code);
-    let mut screen = vt100::Parser::new(24, 80, 0);
-    screen.process(rest.as_bytes());
-    assert!(!screen.screen().hide_cursor(), "the cursor is hidden");
-    let settings = |name: &str| fs::read_to_string(sandbox.home().join(name)).unwrap();
-    assert_eq!(settings("before"), settings("after"), "the terminal's settings differ");
-    sandbox.assert_tidy();
-    rest
-}
-
-#[track_caller]
-fn ends_with(session: &PtySession, code: i32) {
-    match session.process().wait().unwrap() {
-        WaitStatus::Exited(_, ended) => assert_eq!(ended, code),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Goes on without guesses until the menu of a step is shown.
-fn go_to_step(learner: &mut PtySession, step: usize) {
-    for number in 1..=step {
-        learner.exp_string(GUESS).unwrap();
-        learner.send_line("").unwrap();
-        learner.exp_string(MENU).unwrap();
-        if number < step {
-            learner.send_line("").unwrap();
-        }
-    }
-}
 
 #[test]
 fn a_learner_guesses_looks_around_and_finishes() {
@@ -90,7 +33,7 @@ fn a_learner_guesses_looks_around_and_finishes() {
         learner.exp_string("// src/container.rs").unwrap();
         learner.exp_string("fn bash_is_missing(parties: &Parties)").unwrap();
         learner.send_line("x").unwrap();
-        learner.exp_string("Please press Enter").unwrap();
+        learner.exp_string("Press Enter alone").unwrap();
         learner.send_line("").unwrap();
         // The right one stands at another place for each question.
         let (_, choice) = learner.exp_regex(r"[1-4]  No such file or directory, again").unwrap();

@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const LESSON: [&str; 2] = ["lesson", "chroot"];
+const LESSONS: [[&str; 2]; 2] = [LESSON, ["lesson", "namespaces"]];
 /// The file by which a run marks its directory.
 const MARK: &str = ".held-by-a-run";
 /// Enough to hit every part of a run that takes a tenth of a second.
@@ -21,19 +22,21 @@ const MOMENTS: u32 = 25;
 fn after_a_normal_end() {
     for who in [Who::Root, Who::User] {
         let sandbox = Sandbox::new(who);
-        sandbox.run(&LESSON).assert_code(0);
-        sandbox.assert_tidy();
+        for lesson in LESSONS {
+            sandbox.run(&lesson).assert_code(0);
+            sandbox.assert_tidy();
+        }
     }
 }
 
 /// Sends a signal at one of many moments, spread over the time that a whole run takes.
-fn interrupt(signal: Signal, check: impl Fn(&Sandbox, &Ran)) {
+fn interrupt(lesson: &[&str], signal: Signal, check: impl Fn(&Sandbox, &Ran)) {
     let sandbox = Sandbox::new(Who::User);
     let start = Instant::now();
-    sandbox.run(&LESSON).assert_code(0);
+    sandbox.run(lesson).assert_code(0);
     let whole = start.elapsed();
     for moment in 0..MOMENTS {
-        let mut command = sandbox.workbench(&LESSON);
+        let mut command = sandbox.workbench(lesson);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,9 +51,18 @@ fn interrupt(signal: Signal, check: impl Fn(&Sandbox, &Ran)) {
 }
 
 #[test]
-fn after_ctrl_c_and_sigterm_at_any_moment() {
+fn after_ctrl_c_and_sigterm_at_any_moment_of_the_first_lesson() {
+    ends_at_any_moment(&LESSONS[0]);
+}
+
+#[test]
+fn after_ctrl_c_and_sigterm_at_any_moment_of_the_second_lesson() {
+    ends_at_any_moment(&LESSONS[1]);
+}
+
+fn ends_at_any_moment(lesson: &[&str]) {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        interrupt(signal, |sandbox, ran| {
+        interrupt(lesson, signal, |sandbox, ran| {
             // Before the watch begins, the signal ends the program as it ends any other.
             let ended = matches!(ran.code, Some(0 | 130) | None);
             assert!(ended, "{signal}: {:?}\n{}", ran.code, ran.stderr);
@@ -62,7 +74,7 @@ fn after_ctrl_c_and_sigterm_at_any_moment() {
 
 #[test]
 fn after_sigkill_the_next_start_sweeps() {
-    interrupt(Signal::SIGKILL, |sandbox, _| {
+    interrupt(&LESSON, Signal::SIGKILL, |sandbox, _| {
         // Whatever it left, the children died with it, and the next start deletes the rest.
         sandbox.run(&LESSON).assert_code(0);
         sandbox.assert_tidy();

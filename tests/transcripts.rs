@@ -17,15 +17,15 @@ fn redacted(check: impl FnOnce()) {
     settings.bind(check);
 }
 
-/// The lesson's own text, in a directory whose name is always of the same length: it decides
-/// where lines break.
+/// The lesson's own text, in a directory whose name is always of the same length, and with numbers
+/// of processes that are: they decide where lines break.
 fn transcript(who: Who, args: &[&str]) -> String {
     let sandbox = Sandbox::new(who);
-    let mut command = sandbox.workbench(args);
+    let mut command = sandbox.workbench_with_long_numbers(args);
     let ran = common::Ran::from(command.env("TMPDIR", "/tmp").output().unwrap());
     ran.assert_code(0);
     assert_eq!(ran.stderr, "");
-    ran.stdout
+    redact::inodes(&ran.stdout)
 }
 
 const CHROOT: [&str; 2] = ["lesson", "chroot"];
@@ -51,6 +51,53 @@ fn chroot_as_root_for_programs() {
 fn chroot_as_user_for_programs() {
     let args = [&CHROOT[..], &["--format", "json"]].concat();
     redacted(|| assert_snapshot!("chroot-user-json", transcript(Who::User, &args)));
+}
+
+const NAMESPACES: [&str; 2] = ["lesson", "namespaces"];
+
+/// Whether everything can be performed here; what was left out would be missing in the snapshot.
+fn everything_fits(test: &str, who: Who) -> bool {
+    if !common::is_root() {
+        common::skip(test, "its root is that of a user namespace, and its user another");
+        return false;
+    }
+    if !common::has("ps") {
+        common::skip(test, "its transcript shows what ps says, and ps is not installed");
+        return false;
+    }
+    let ran = Sandbox::new(who).run(&["lesson", "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    let left_out = list["lessons"][1]["left_out"].as_array().unwrap();
+    if !left_out.is_empty() {
+        common::skip(test, &format!("this host leaves out {left_out:?}"));
+    }
+    left_out.is_empty()
+}
+
+#[test]
+fn namespaces_as_root_for_eyes() {
+    if everything_fits("namespaces_as_root_for_eyes", Who::Root) {
+        let said = transcript(Who::Root, &NAMESPACES);
+        redacted(|| assert_snapshot!("namespaces-root-human", said));
+    }
+}
+
+#[test]
+fn namespaces_as_user_for_ears() {
+    if everything_fits("namespaces_as_user_for_ears", Who::User) {
+        let said = transcript(Who::User, &[&NAMESPACES[..], &["--format", "plain"]].concat());
+        redacted(|| assert_snapshot!("namespaces-user-plain", said));
+    }
+}
+
+#[test]
+fn namespaces_for_programs() {
+    if everything_fits("namespaces_for_programs", Who::Root) {
+        let args = [&NAMESPACES[..], &["--format", "json"]].concat();
+        let (root, user) = (transcript(Who::Root, &args), transcript(Who::User, &args));
+        redacted(|| assert_snapshot!("namespaces-root-json", root));
+        redacted(|| assert_snapshot!("namespaces-user-json", user));
+    }
 }
 
 #[test]

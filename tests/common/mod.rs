@@ -1,6 +1,7 @@
 //! What the tests share: who runs the program, where, and what is left afterwards.
 #![allow(dead_code)]
 
+pub mod learner;
 pub mod redact;
 
 use std::collections::BTreeSet;
@@ -106,12 +107,16 @@ impl Sandbox {
         if self.who == Who::User && is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
+        self.furnish(&mut command);
+        command
+    }
+
+    fn furnish(&self, command: &mut Command) {
         for name in ["NO_COLOR", "CLICOLOR_FORCE", "XDG_STATE_HOME", "SUDO_UID", "COLORTERM"] {
             command.env_remove(name);
         }
         command.env("TMPDIR", self.tmp()).env("HOME", self.home()).env("TERM", "xterm");
         command.current_dir("/");
-        command
     }
 
     pub fn workbench<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Command {
@@ -120,14 +125,38 @@ impl Sandbox {
         command
     }
 
+    /// The same in a PID namespace whose numbers begin at 30000, so that each has five digits, as
+    /// its name in a snapshot has: `[PID]`.
+    pub fn workbench_with_long_numbers(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("unshare");
+        if !is_root() {
+            command.arg("--map-root-user");
+        }
+        let begin = "echo 30000 > /proc/sys/kernel/ns_last_pid && exec \"$@\"";
+        command.args(["--pid", "--fork", "--mount-proc", "sh", "-c", begin, "sh"]);
+        match (self.who, is_root()) {
+            (Who::Root, _) => {}
+            (Who::User, true) => {
+                let id = NOBODY.to_string();
+                command.args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
+            }
+            (Who::User, false) => {
+                command.args(["unshare", "--map-user=65534", "--map-group=65534"]);
+            }
+        }
+        command.arg(&self.program).args(args);
+        self.furnish(&mut command);
+        command
+    }
+
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Ran {
         Ran::from(self.workbench(args).output().unwrap())
     }
 
     /// Nothing is left: no file, no mount, no process. A process that was killed may need a
-    /// moment to go, so this waits for it, at most ten seconds.
+    /// moment to go, so this waits for it, at most thirty seconds.
     pub fn assert_tidy(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while !self.processes().is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -148,13 +177,19 @@ impl Sandbox {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    /// Processes that run from here or have their root or working directory here.
+    /// Processes that run from here or have their root or working directory here. Of one whose
+    /// whole mount namespace begins here, only the mount table tells it.
     pub fn processes(&self) -> Vec<String> {
+        let name = self.path().file_name().unwrap().to_string_lossy().into_owned();
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let process = entry.path();
             let links = ["exe", "root", "cwd"].map(|link| fs::read_link(process.join(link)));
-            if links.iter().flatten().any(|target| target.starts_with(self.path())) {
+            let table = fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
+            let mut roots = table.lines().filter_map(|line| line.split(' ').nth(3));
+            if links.iter().flatten().any(|target| target.starts_with(self.path()))
+                || roots.any(|root| root.contains(&name))
+            {
                 let words = fs::read(process.join("cmdline")).unwrap_or_default();
                 let words = String::from_utf8_lossy(&words).replace('\0', " ");
                 found.push(format!("{}: {words}", process.display()));
@@ -220,6 +255,26 @@ pub fn skip(test: &str, why: &str) {
         allowed.as_deref().is_none_or(|names| names.split(',').any(|name| name == test));
     assert!(is_allowed, "{test} was skipped, and this machine should run it: {why}");
     eprintln!("SKIPPED {test}: {why}");
+}
+
+/// Whether this host can make a whole container. A container without privileges cannot, and there
+/// the lesson is shorter; so are its tests.
+pub fn can_make_everything(test: &str, who: Who) -> bool {
+    let ran = Sandbox::new(who).run(&["lesson", "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    let left_out = list["lessons"][1]["left_out"].as_array().unwrap();
+    // Where the groups are `/` already, there is only nothing to be seen.
+    let lacks = left_out.iter().find(|experiment| **experiment != "cgroup");
+    if let Some(experiment) = lacks {
+        skip(test, &format!("this host cannot show {experiment}"));
+    }
+    lacks.is_none()
+}
+
+/// Whether the control group of this process has a path that could leak.
+pub fn has_a_group_of_its_own() -> bool {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    groups.lines().any(|line| !line.ends_with(":/"))
 }
 
 /// Whether a program can be found.

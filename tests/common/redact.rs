@@ -1,14 +1,64 @@
 //! What differs from run to run and from host to host, replaced by its name.
 
+/// The inodes of namespaces, by letters: whether two that stand together are the same is what
+/// matters, and a number can be given to another namespace as soon as the first has gone.
+pub fn inodes(text: &str) -> String {
+    let link = regex::Regex::new(r"(user|mnt|pid|uts|ipc|net|cgroup|time):\[(\d+)\]").unwrap();
+    let mut seen: Vec<String> = Vec::new();
+    let lines = text.lines().map(|line| {
+        if !link.is_match(line) {
+            seen.clear();
+        }
+        let named = link.replace_all(line, |found: &regex::Captures| {
+            let kind_and_inode = found[0].to_owned();
+            let of_this_kind = |other: &&String| other.starts_with(&format!("{}:", &found[1]));
+            let known: Vec<&String> = seen.iter().filter(of_this_kind).collect();
+            let place = known.iter().position(|other| **other == kind_and_inode);
+            let place = place.unwrap_or(known.len());
+            if place == known.len() {
+                seen.push(kind_and_inode);
+            }
+            format!("{}:[INODE {}]", &found[1], ["A", "B"][place])
+        });
+        named.into_owned() + "\n"
+    });
+    lines.collect()
+}
+
 /// Pairs of a pattern and its replacement, for insta.
 pub fn filters() -> Vec<(&'static str, &'static str)> {
     vec![
         (r"/[^\s']*/workbench-[A-Za-z0-9]{6}", "/tmp/workbench-XXXXXX"),
         (r"`/[^`]*/workbench`", "`/home/you/workbench`"),
-        (r"bash( \\\n +| )-c( \\\n +| )'kill -9 \d+'", "bash -c 'kill -9 [PID]'"),
+        (r"kill -9 3\d{4}", "kill -9 [PID]"),
+        (r"--target 3\d{4}", "--target [PID]"),
+        (r"(NSpid: |kill: \(|proc/self is )3\d{4}", "${1}[PID]"),
+        (r"connect:workbench-[A-Za-z0-9]{6}", "connect:workbench-XXXXXX"),
+        (r"(ls /proc/)3\d{4}", "${1}[PID]"),
         (r"/proc/\d+/", "/proc/[PID]/"),
         (r"Hello from bash \d\S+", "Hello from bash [VERSION]"),
-        (r"pid:\[\d+\]", "pid:[INODE]"),
+        (r"(readlink( \\\n +| ))3\d{4}/ns", "${1}[PID]/ns"),
+        (r"shared:\d+", "shared:[N]"),
+        (r"State: [A-Z] \([a-z ]+\)", "State: [STATE]"),
+        (r"up for (8640)?\d+ seconds", "up for ${1}[N] seconds"),
+        // What a host has, and what it is told to call its groups.
+        (r"(/proc/net/dev \| sort\n)(.*\n)+?( +so +these are)", "$1             [DEVICES]\n$3"),
+        (
+            r#"(/proc/net/dev \| sort",\s+"answer": )".*?"(,\s+"therefore": "these)"#,
+            r#"$1"[DEVICES]"$2"#,
+        ),
+        (
+            r#"\d+:[a-z_,=]*:/[^\s"\\]*[^\s"\\/]((\n +|\\n)\d+:[a-z_,=]*:/[^\s"\\]*)*"#,
+            "[N:NAME:/PATH]",
+        ),
+        (r" +PID COMMAND", " PID COMMAND"),
+        (r"(\n|\\n) +(\d) (bash|ps)\b", "$1 $2 $3"),
+        // A kernel may have no modules at all.
+        (
+            r"finit_module is refused: [^\n\x22]*(\n +so +this kernel has no such call for anybody)?",
+            "finit_module is refused: [WHY]",
+        ),
+        (r#"\s+"therefore": "this kernel has no such call for anybody","#, ""),
         (r"\\n\d+:\d+", r"\n[DEV:INODE]"),
         (r"\b\d{2,}:\d+", "[DEV:INODE]"),
         (r"\\n\d+ /\.\.", r"\n[INODE] /.."),
