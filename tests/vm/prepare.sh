@@ -41,15 +41,16 @@ mirror() {
     "${ask[@]}" | sed -n 1p | grep . || stop 'apt names no Debian mirror on this machine'
 }
 
-# A state of its own for apt: another suite, which the machine's own apt must never see.
+# A state of its own for apt: another suite, which the machine's own apt must never see. Nothing
+# counts as installed, or what a list of another root says.
 private_apt() {
-    local state=$1 suite=$2
+    local state=$1 suite=$2 installed=${3-/dev/null}
     mkdir -p "$state/lists/partial" "$state/archives/partial"
     printf 'deb [target=Packages signed-by=%s] %s %s main\n' "$keyring" "$(mirror)" "$suite" \
         > "$state/sources.list"
     apt_options=(
         -qq -o "Dir::State=$state" -o "Dir::State::lists=$state/lists"
-        -o Dir::State::status=/dev/null -o "Dir::Cache=$state"
+        -o "Dir::State::status=$installed" -o "Dir::Cache=$state"
         -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=-
         -o APT::Architecture=amd64 -o APT::Sandbox::User=root -o Acquire::Languages=none
     )
@@ -110,21 +111,59 @@ make_initramfs() {
     (cd "$tree" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) > "$image"
 }
 
-# The second root, in which the cells run: a minimal Debian with a user. The mount namespace takes
-# with it whatever debootstrap has mounted, even if it is interrupted.
+# The second root, in which the cells run: a minimal Debian with a user, with `ps`, which the
+# article types, and with Docker. The mount namespace takes with it whatever debootstrap has
+# mounted, even if it is interrupted.
 make_root() {
     local tree=$work/root
     say "Making a root image of Debian $root_release"
-    unshare --mount debootstrap --variant=minbase --keyring="$keyring" \
+    unshare --mount debootstrap --variant=minbase --include=procps --keyring="$keyring" \
         "$root_release" "$tree" "$(mirror)" > "$work/debootstrap" 2>&1 \
         || { tail -n 20 "$work/debootstrap" && stop 'debootstrap failed'; }
     chroot "$tree" useradd --create-home --uid 1000 --shell /bin/bash learner
     rm -rf "$tree"/var/cache/apt/archives/*.deb "$tree"/var/lib/apt/lists/*
+    # What it is now is what the containers get, but for what no lesson reads.
+    tar --create --file "$work/container.tar" --directory "$tree" \
+        --exclude='./usr/share/doc/*' --exclude='./usr/share/locale/*' \
+        --exclude='./usr/share/man/*' --exclude='./usr/share/zoneinfo/*' .
+    add_docker "$tree"
     mkdir "$tree/job"
     truncate --size 1G "$work/root.ext4"
     mkfs.ext4 -q -O ^has_journal -d "$tree" "$work/root.ext4"
-    mv "$work/root.ext4" "$image"
     rm -rf "$tree"
+    import_image
+    mv "$work/root.ext4" "$image"
+}
+
+# Docker, and AppArmor's parser, without which Docker starts no container where the kernel has
+# AppArmor, as Debian's and Ubuntu's have. Their packages are unpacked and not installed: in a
+# chroot, an installation would start the services on the machine that this runs on.
+add_docker() {
+    local tree=$1 state=$work/docker-apt apt_options package
+    say 'Adding Docker'
+    private_apt "$state" "$root_release" "$tree/var/lib/dpkg/status"
+    apt-get "${apt_options[@]}" --yes --no-install-recommends --download-only \
+        install docker.io apparmor
+    for package in "$state"/archives/*.deb; do
+        # In the root, /lib is a link, and has to stay one.
+        dpkg-deb --fsys-tarfile "$package" \
+            | tar --extract --directory "$tree" --keep-directory-symlink
+    done
+    rm -rf "$state"
+}
+
+# Docker keeps its images in a form of its own, which only Docker makes: in a machine, which may
+# write into the root image.
+import_image() {
+    local place=$work/import/machine
+    say 'Importing the image of the containers'
+    mkdir -p "$place"
+    write_job "$here/import.sh" "$place/job.tar"
+    boot "$kernel_of_docker" "$place" "file=$work/root.ext4" \
+        -drive "file=$work/container.tar,format=raw,if=virtio,readonly=on"
+    [ "$(tr -dc 0-9 < "$place/exit" 2> /dev/null || true)" = 0 ] \
+        || { tail -n 20 "$place"/{console,output,qemu} && stop 'the import failed'; }
+    rm "$work/container.tar"
 }
 
 # One static file that runs on every root. It has a target directory of its own, because other

@@ -2,5 +2,8 @@
 # root
 # shellcheck source=tests/vm/common.sh
 . /job/common.sh
-perform_chroot as_root
-expect_verified
+perform chroot as_root
+expect_verified_without ''
+perform namespaces as_root
+expect_verified_without ''
+verified

@@ -7,5 +7,6 @@ enabled=$(cat /sys/module/apparmor/parameters/enabled)
 [ "$enabled" = Y ] || fail "AppArmor is off in this machine: $enabled"
 needs /proc/sys/kernel/apparmor_restrict_unprivileged_userns
 set_switch /proc/sys/kernel/apparmor_restrict_unprivileged_userns 1
-perform_chroot as_user
+perform chroot as_user
 expect_cannot_run_because_of /proc/sys/kernel/apparmor_restrict_unprivileged_userns
+cannot_run_here "$why"

@@ -2,5 +2,8 @@
 # an ordinary user
 # shellcheck source=tests/vm/common.sh
 . /job/common.sh
-perform_chroot as_user
-expect_verified
+perform chroot as_user
+expect_verified_without ''
+perform namespaces as_user
+expect_verified_without ''
+verified
