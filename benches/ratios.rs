@@ -26,29 +26,72 @@ const LDD_AND_CP: &str = r#"
         done
     done"#;
 
-fn main() {
-    let limit = |name: &str, ratio: f64, aim: &str| println!("{name:<58} {ratio:>9.3}   aim {aim}");
-    println!("{:<58} {:>9}", "ratio of medians, measured in turns", "");
+/// Everything that a container has of its own, and a name for it.
+const OWN: &str = "--user --mount --pid --uts --ipc --net --cgroup --time --fork --hostname inner";
 
+/// What the article gives it: two namespaces fewer, and neither mounts nor a root to pivot to.
+const OWN_IN_THE_ARTICLE: &str = "--mount --uts --ipc --net --pid --fork --user --map-root-user";
+
+fn main() {
+    println!("{:<58} {:>9}", "ratio of medians, measured in turns", "");
+    compare_starts();
+    compare_roots();
+    compare_containers();
+    tell_lesson("chroot", "under 150");
+    tell_lesson("namespaces", "under 400");
+    let size = fs::metadata(WORKBENCH).map_or(0, |meta| meta.len());
+    println!("{:<58} {:>6} kB   aim under 5000", "size of the binary", size / 1000);
+}
+
+fn compare_starts() {
     let (version, nothing) = in_turns(
         300,
         || run(Command::new(WORKBENCH).arg("--version")),
         || run(&mut Command::new("/bin/true")),
     );
-    limit("workbench --version / true", ratio(version, nothing), "at most 2");
+    tell("workbench --version / true", ratio(version, nothing), "at most 2");
+}
 
+fn compare_roots() {
     let (built, by_hand) = in_turns(20, build_root, build_root_by_hand);
-    limit("ldd and cp in a shell / the root of six programs", ratio(by_hand, built), "at least 10");
+    tell("ldd and cp in a shell / the root of six programs", ratio(by_hand, built), "at least 10");
 
     if std::env::args().any(|arg| arg == "--debootstrap") {
         let debootstrap = time(build_root_by_debootstrap);
-        limit("debootstrap / the root of six programs", ratio(debootstrap, built), "at least 1000");
+        tell("debootstrap / the root of six programs", ratio(debootstrap, built), "at least 1000");
     }
+}
 
-    let (lesson, _) = in_turns(20, perform_chroot, || ());
-    println!("{:<58} {:>6} ms   aim under 150", "lesson chroot --pace none", lesson.as_millis());
-    let size = fs::metadata(WORKBENCH).map_or(0, |meta| meta.len());
-    println!("{:<58} {:>6} kB   aim under 5000", "size of the binary", size / 1000);
+/// Each makes a container, runs `/bin/true` in it, and waits for it.
+fn compare_containers() {
+    in_empty_directory(|root| {
+        build_root_of_true(root);
+        let (ours, article) = in_turns(200, || enter(root), || enter_as_the_article_does(root));
+        tell("workbench enter / the article's unshare", ratio(ours, article), "at most 1");
+
+        if is_installed("bwrap") {
+            let (ours, bubblewrap) = in_turns(200, || enter(root), || enter_with_bubblewrap(root));
+            tell("workbench enter / bwrap", ratio(ours, bubblewrap), "at most 0.8");
+        } else {
+            println!("{:<58}   bwrap is not installed", "workbench enter / bwrap");
+        }
+
+        let floor = root.with_file_name("floor");
+        compile_floor(&floor);
+        let (ours, least) =
+            in_turns(200, || enter(root), || run(Command::new(&floor).arg(root).arg("/bin/true")));
+        tell("workbench enter / the least, in C", ratio(ours, least), "at most 2");
+    });
+}
+
+fn tell_lesson(name: &str, aim: &str) {
+    let (lesson, _) = in_turns(20, || perform(name), || ());
+    let what = format!("lesson {name} --pace none");
+    println!("{what:<58} {:>6} ms   aim {aim}", lesson.as_millis());
+}
+
+fn tell(name: &str, ratio: f64, aim: &str) {
+    println!("{name:<58} {ratio:>9.3}   aim {aim}");
 }
 
 /// The medians of two ways, each tried `times` times, one after the other.
@@ -107,6 +150,40 @@ fn build_root_by_debootstrap() {
     });
 }
 
-fn perform_chroot() {
-    run(Command::new(WORKBENCH).args(["lesson", "chroot", "--pace", "none"]));
+fn build_root_of_true(path: &Path) {
+    let root = NewRoot::create(path, Tree::host()).expect("an empty directory");
+    root.install(OsStr::new("/bin/true")).expect("a program of this host");
+    for point in ["/proc", "/sys", "/tmp"] {
+        fs::create_dir(root.outside(Path::new(point))).expect("a place to mount on");
+    }
+}
+
+fn enter(root: &Path) {
+    let mut command = Command::new(WORKBENCH);
+    command.arg("enter").args(OWN.split(' ')).arg("--pivot").arg(root);
+    run(command.args(["--proc", "--sys", "--tmp", "--", "/bin/true"]));
+}
+
+fn enter_as_the_article_does(root: &Path) {
+    let mut command = Command::new("unshare");
+    run(command.args(OWN_IN_THE_ARTICLE.split(' ')).arg("chroot").arg(root).arg("/bin/true"));
+}
+
+fn enter_with_bubblewrap(root: &Path) {
+    let mut command = Command::new("bwrap");
+    command.args(["--unshare-all", "--bind"]).arg(root).arg("/");
+    run(command.args(["--proc", "/proc", "--tmpfs", "/tmp", "/bin/true"]));
+}
+
+fn compile_floor(program: &Path) {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floor.c");
+    run(Command::new("cc").args(["-O2", "-o"]).arg(program).arg(source));
+}
+
+fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok()
+}
+
+fn perform(lesson: &str) {
+    run(Command::new(WORKBENCH).args(["lesson", lesson, "--pace", "none"]));
 }
