@@ -8,6 +8,8 @@ use crate::cli::LessonArgs;
 use crate::commands::{Missing, perform_lesson, what_is_missing};
 use crate::lesson::Lesson;
 
+#[path = "cgroups/lesson.rs"]
+pub mod cgroups;
 #[path = "chroot/lesson.rs"]
 pub mod chroot;
 #[path = "namespaces/lesson.rs"]
@@ -26,6 +28,12 @@ pub const CONTENTS: &[Contents] = &[
         || namespaces::LESSON.steps(),
         || what_is_missing(&namespaces::LESSON),
         |args| perform_lesson(&namespaces::LESSON, args),
+    ),
+    line_of(
+        &cgroups::LESSON,
+        || cgroups::LESSON.steps(),
+        || what_is_missing(&cgroups::LESSON),
+        |args| perform_lesson(&cgroups::LESSON, args),
     ),
 ];
 

@@ -206,7 +206,7 @@ fn is_still_at(held: &File, path: &Path) -> bool {
 }
 
 /// `workbench-` and the six letters of mkdtemp(3), perhaps on their way out.
-fn has_a_name_of_ours(path: &Path) -> bool {
+pub fn has_a_name_of_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_suffix(&format!(".{AWAY}")).unwrap_or(&name);
     let letters = name.strip_prefix(PREFIX).unwrap_or_default();

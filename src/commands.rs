@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use nix::unistd::Pid;
 
-use crate::bench::{Sweep, Swept, sweep};
+use crate::bench::{Sweep, sweep};
+use crate::cgroup::sweep_groups;
 use crate::child::{close_all_but, die_with_parent, end_as, report_writer, somebody_waits};
 use crate::cli::{CleanArgs, Cli, Command};
 use crate::container::{Became, become_program, enter};
@@ -88,7 +89,11 @@ fn remembered(page: &mut Page) -> Result<Progress> {
 /// `workbench clean`: what no living run holds.
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let what = if args.dry_run { Sweep::List } else { Sweep::Delete };
-    let Swept { garbage, kept } = sweep(&temporary_directory()?, what)?;
+    // The groups first: their processes may still use the files.
+    let groups = sweep_groups(what)?;
+    let files = sweep(&temporary_directory()?, what)?;
+    let garbage = [groups.garbage, files.garbage].concat();
+    let kept = [groups.kept, files.kept].concat();
     let mut page = Page::new(Look::Plain);
     let verb = if args.dry_run { "would delete" } else { "deleted" };
     for path in &garbage {

@@ -8,6 +8,7 @@ mod parts;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,6 +29,8 @@ pub use parts::{Bind, FileSystem, Propagation, Root};
 /// What a contained process gets of its own; everything else it shares with the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recipe {
+    /// The control groups that it joins, as directories: what it may use is limited there.
+    pub groups: Vec<PathBuf>,
     /// A process whose namespaces are joined first: it stands in for the host.
     pub host: Option<u32>,
     /// The namespaces of its own. An ordinary user needs [`Namespace::User`] among them, and that
@@ -68,6 +71,12 @@ pub enum Became {
 /// The first system call that the kernel refuses. The process is then half contained: it can
 /// only report and end.
 pub fn enter(recipe: &Recipe) -> Result<Became, Refusal> {
+    // The limits before everything else: children are born into the group of their parent, but
+    // those that are there already stay where they are. And a cgroup namespace will take as its
+    // top whatever group this process is in.
+    for group in &recipe.groups {
+        join_group(group)?;
+    }
     if let Some(pid) = recipe.host {
         join_namespaces(pid)?;
     }
@@ -118,6 +127,15 @@ pub fn enter(recipe: &Recipe) -> Result<Became, Refusal> {
     Ok(Became::Container)
 }
 // ANCHOR_END: enter
+
+// ANCHOR: join_group
+/// `echo $$ > GROUP/cgroup.procs`. To the kernel, 0 is whoever writes.
+fn join_group(group: &Path) -> Result<(), Refusal> {
+    let path = group.join("cgroup.procs");
+    let mut file = File::options().write(true).open(&path).map_err(Refusal::io("open", &path))?;
+    file.write_all(b"0").map_err(Refusal::io("write", &path))
+}
+// ANCHOR_END: join_group
 
 // ANCHOR: user_namespace
 /// `--map-root-user`: user 0 inside is the caller outside. No other ID exists.

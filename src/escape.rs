@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use nix::fcntl::OFlag;
 use nix::kmod::{ModuleInitFlags, finit_module};
+use nix::sys::wait::wait;
 use nix::time::{ClockId, clock_gettime, clock_settime};
-use nix::unistd::{chdir, chroot};
+use nix::unistd::{chdir, chroot, pipe2};
 
+use crate::fork::{Fork, fork};
 use crate::refusal::Refusal;
 
 /// A way out, or into what is not one's own.
@@ -25,7 +29,15 @@ pub enum Escape {
     LoadModule,
     /// Into a service of the host that listens on this abstract UNIX socket (unix(7)).
     Connect(String),
+    /// Out of all proportion: so many processes at once.
+    ForkBomb(u32),
 }
+
+/// As they are typed.
+const ATTACKS: &str = "second-chroot, set-clock, load-module, connect:NAME, fork-bomb:NUMBER";
+
+/// A bomb is never larger than this, so that it does no harm where nothing stops it.
+const LARGEST_BOMB: u32 = 200;
 
 impl Escape {
     /// Tries the way out.
@@ -38,6 +50,7 @@ impl Escape {
             Self::SetClock => set_the_clock(),
             Self::LoadModule => load_a_module(),
             Self::Connect(name) => connect_to(name),
+            Self::ForkBomb(count) => explode(*count),
         }
     }
 }
@@ -88,6 +101,32 @@ fn connect_to(name: &str) -> Result<(), Refusal> {
 }
 // ANCHOR_END: connect_to
 
+// ANCHOR: explode
+/// A fork bomb doubles until nothing else fits into the machine. This one counts instead, and its
+/// children do nothing but wait for its end, which is theirs: a pipe tells them.
+fn explode(count: u32) -> Result<(), Refusal> {
+    let (fuse, end) = pipe2(OFlag::O_CLOEXEC).map_err(Refusal::of("pipe2", "O_CLOEXEC"))?;
+    let mut answer = Ok(());
+    for _ in 0..count {
+        match fork() {
+            Ok(Fork::Parent(_)) => {}
+            Ok(Fork::Child) => {
+                drop(end);
+                let _ = File::from(fuse).read(&mut [0]);
+                std::process::exit(0);
+            }
+            Err(refusal) => {
+                answer = Err(refusal);
+                break;
+            }
+        }
+    }
+    drop(end);
+    while wait().is_ok() {}
+    answer
+}
+// ANCHOR_END: explode
+
 /// Any directory will do, so none has to be made.
 fn any_directory_below() -> Result<PathBuf, Refusal> {
     let here = PathBuf::from(".");
@@ -115,6 +154,7 @@ impl fmt::Display for Escape {
             Self::SetClock => f.write_str("set-clock"),
             Self::LoadModule => f.write_str("load-module"),
             Self::Connect(name) => write!(f, "connect:{name}"),
+            Self::ForkBomb(count) => write!(f, "fork-bomb:{count}"),
         }
     }
 }
@@ -128,7 +168,11 @@ impl FromStr for Escape {
             None if text == "set-clock" => Ok(Self::SetClock),
             None if text == "load-module" => Ok(Self::LoadModule),
             Some(("connect", name)) if !name.is_empty() => Ok(Self::Connect(name.to_owned())),
-            _ => Err("there is: second-chroot, set-clock, load-module, connect:NAME".to_owned()),
+            Some(("fork-bomb", count)) => match count.parse() {
+                Ok(count @ 1..=LARGEST_BOMB) => Ok(Self::ForkBomb(count)),
+                _ => Err(format!("a fork bomb has from 1 to {LARGEST_BOMB} processes")),
+            },
+            _ => Err(format!("there is: {ATTACKS}")),
         }
     }
 }

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use crate::launch::Outcome;
-use crate::lesson::{Ending, Leaves};
+use crate::lesson::{Ending, Fix, Leaves};
+use crate::meter::Sample;
 use crate::observation::Prediction;
 use crate::proof::{Evidence, Side};
 use crate::quiz::Question;
@@ -80,10 +81,29 @@ pub enum Event<'a> {
         /// The words.
         passage: &'a str,
     },
+    /// Something is being measured.
+    Sample {
+        /// How it stands.
+        sample: &'a Sample,
+    },
+    /// A measurement was disturbed, and is repeated.
+    Unclear {
+        /// What came of it.
+        outcome: &'a Outcome,
+        /// The part of the processors that others took, from 0 to 1.
+        others: f64,
+        /// Which attempt comes now, from 2.
+        turn: usize,
+    },
+    /// What was measured in the steps of an experiment: the step, the value and its unit.
+    Compared {
+        /// In their order.
+        rows: &'a [(&'static str, f64, String)],
+    },
     /// What was done about it.
     Fixed {
         /// As it would be typed.
-        typed: &'a str,
+        fix: &'a Fix,
         /// In words.
         passage: &'a str,
     },

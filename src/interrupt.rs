@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::mem::take;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 use crate::bench::{self, AWAY, Bench};
+use crate::cgroup::{Corner, Remains};
 use crate::refusal::Refusal;
 use crate::terminal::page::is_dumb;
 
@@ -25,11 +27,17 @@ use crate::terminal::page::is_dumb;
 pub const INTERRUPTED: i32 = 130;
 
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-static TO_TIDY_UP: Mutex<Tidy> =
-    Mutex::new(Tidy { directory: None, terminal: None, not_ours: Vec::new() });
+static TO_TIDY_UP: Mutex<Tidy> = Mutex::new(Tidy {
+    directories: Vec::new(),
+    groups: None,
+    terminal: None,
+    not_ours: Vec::new(),
+});
 
 struct Tidy {
-    directory: Option<PathBuf>,
+    directories: Vec<PathBuf>,
+    /// Control groups.
+    groups: Option<Remains>,
     /// The terminal's settings at the start, if it was ours to set.
     terminal: Option<Termios>,
     /// Children that we had before we began: a shell may `exec` us after starting some.
@@ -81,8 +89,19 @@ pub fn unwatch() -> Result<(), Refusal> {
 pub fn guarded(set_up: impl FnOnce() -> Result<Bench>) -> Result<Bench> {
     let mut tidy = tidy();
     let bench = set_up()?;
-    tidy.directory = Some(bench.path().to_owned());
+    tidy.directories.push(bench.path().to_owned());
     Ok(bench)
+}
+
+/// The same for control groups.
+///
+/// # Errors
+/// Those of `claim`.
+pub fn guarded_groups(claim: impl FnOnce() -> Result<Corner>) -> Result<Corner> {
+    let mut tidy = tidy();
+    let corner = claim()?;
+    tidy.groups = Some(corner.remains());
+    Ok(corner)
 }
 
 // ANCHOR: end_now
@@ -91,26 +110,33 @@ pub fn end_now() -> ! {
     if IS_ENDING.swap(true, Ordering::SeqCst) {
         wait_if_ending();
     }
-    let (directory, not_ours) = {
+    let (directories, groups, not_ours) = {
         let mut tidy = tidy();
-        (tidy.directory.take(), tidy.not_ours.clone())
+        (take(&mut tidy.directories), tidy.groups.take(), tidy.not_ours.clone())
     };
+    let groups = groups.unwrap_or_default();
+    // A frozen process cannot be killed before it is thawed (cgroup-v1/freezer-subsystem.rst).
+    groups.thaw();
     end_all_but(&not_ours);
-    // Under another name, so that nothing can be added to it by what still runs.
-    let doomed = directory.map(|path| {
-        let away = path.with_extension(AWAY);
-        fs::rename(&path, &away).map_or(path, |()| away)
-    });
-    let deleted = doomed.as_deref().map_or(Ok(()), bench::delete);
+    let mut left = groups.remove();
+    left.extend(directories.into_iter().filter_map(delete));
     restore_terminal();
-    match deleted {
-        Err(error) => complain(&format!("interrupted; not deleted: {error:#}")),
-        Ok(()) if io::stderr().is_terminal() => complain("interrupted; everything is tidied up"),
-        Ok(()) => {}
+    match left.is_empty() {
+        false => complain(&format!("interrupted; not deleted: {}", left.join("; "))),
+        true if io::stderr().is_terminal() => complain("interrupted; everything is tidied up"),
+        true => {}
     }
     std::process::exit(INTERRUPTED)
 }
 // ANCHOR_END: end_now
+
+/// Deletes a directory, or says why not.
+fn delete(directory: PathBuf) -> Option<String> {
+    // Under another name, so that nothing can be added to it by what still runs.
+    let away = directory.with_extension(AWAY);
+    let doomed = fs::rename(&directory, &away).map_or(directory, |()| away);
+    bench::delete(&doomed).err().map(|error| format!("{error:#}"))
+}
 
 /// Keeps the caller from going on while another thread ends the program.
 pub fn wait_if_ending() {

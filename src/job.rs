@@ -26,6 +26,9 @@ pub struct Job {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[allow(clippy::struct_excessive_bools)] // They are switches of a command line.
 pub struct EnterArgs {
+    /// Join this control group first, a directory such as /sys/fs/cgroup/mine
+    #[arg(long, value_name = "DIR")]
+    group: Vec<PathBuf>,
     /// Join the user, uts, ipc and mount namespace of this process first
     #[arg(long, value_name = "PID")]
     target: Option<u32>,
@@ -83,7 +86,8 @@ pub struct EnterArgs {
     /// Mount tmpfs at /tmp
     #[arg(long)]
     tmp: bool,
-    /// Try an attack from inside: second-chroot, set-clock, load-module, connect:NAME
+    /// Try an attack from inside: second-chroot, set-clock, load-module, connect:NAME,
+    /// fork-bomb:NUMBER
     #[arg(long, value_name = "ATTACK")]
     escape: Option<Escape>,
     /// Report a refusal to this file descriptor instead of standard error
@@ -129,6 +133,7 @@ impl From<EnterArgs> for Job {
             Sides::Unchanged => Propagation::Unchanged,
         };
         let recipe = Recipe {
+            groups: args.group,
             host: args.target,
             own: own.filter_map(|(wanted, namespace)| wanted.then_some(namespace)).collect(),
             boottime: args.boottime,
@@ -160,8 +165,21 @@ impl Job {
 
     /// The words that follow `workbench` when this is run.
     pub fn to_args(&self) -> Vec<OsString> {
+        let groups = self.recipe.groups.iter().map(|group| {
+            let mut word = OsString::from("--group=");
+            word.push(group);
+            word
+        });
+        [OsString::from("enter")]
+            .into_iter()
+            .chain(groups)
+            .chain(self.words_after_groups())
+            .collect()
+    }
+
+    fn words_after_groups(&self) -> Vec<OsString> {
         let Recipe { host, own, boottime, fork, propagation, .. } = &self.recipe;
-        let mut words = vec![OsString::from("enter")];
+        let mut words: Vec<OsString> = Vec::new();
         words.extend(
             host.iter()
                 .flat_map(|pid| ["--target".to_owned(), pid.to_string()])
@@ -200,7 +218,11 @@ impl Job {
 
     /// What is really run, ready to be pasted: `workbench enter --root DIR -- bash`.
     pub fn as_run(&self) -> String {
-        format!("workbench {}", in_shell_words(&self.to_args()))
+        let groups = &self.recipe.groups;
+        let groups = if groups.is_empty() { None } else { Some(typed_paths("--group=", groups)) };
+        let words = [Some("workbench enter".to_owned()), groups];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        format!("{} {}", words.join(" "), in_shell_words(&self.words_after_groups()))
     }
 
     /// The same with a system's own tools: `unshare --pid --fork chroot DIR bash`. For an escape
@@ -234,6 +256,32 @@ pub fn typed_path(path: &Path) -> String {
     quoted(path.as_os_str())
 }
 
+/// Several paths as they can be typed, each with a prefix. Where one directory on the way is all
+/// that differs, bash writes them out itself: `/sys/fs/cgroup/{cpu,memory}/sandbox`.
+pub fn typed_paths<P: AsRef<Path>>(prefix: &str, paths: &[P]) -> String {
+    let each = || paths.iter().map(|path| format!("{prefix}{}", typed_path(path.as_ref())));
+    braced(&each().collect::<Vec<_>>()).unwrap_or_else(|| each().collect::<Vec<_>>().join(" "))
+}
+
+fn braced(words: &[String]) -> Option<String> {
+    let parts: Vec<Vec<&str>> = words.iter().map(|word| word.split('/').collect()).collect();
+    let (first, others) = parts.split_first()?;
+    if others.is_empty() || others.iter().any(|other| other.len() != first.len()) {
+        return None;
+    }
+    let differs = |place: &usize| others.iter().any(|other| other[*place] != first[*place]);
+    let mut places = (0..first.len()).filter(differs);
+    let (place, None) = (places.next()?, places.next()) else { return None };
+    let names: Vec<&str> = parts.iter().map(|parts| parts[place]).collect();
+    // A comma or a quote would mean something else between braces.
+    if names.iter().any(|name| name.contains([',', '\'', '$', '{', '}'])) {
+        return None;
+    }
+    let mut all: Vec<String> = first.iter().map(|part| (*part).to_owned()).collect();
+    all[place] = format!("{{{}}}", names.join(","));
+    Some(all.join("/"))
+}
+
 /// Single quotes where they suffice, because people read them more easily; bash's own `$'…'`
 /// for bytes that no text can show.
 fn quoted(word: &OsStr) -> String {
@@ -249,4 +297,18 @@ fn quoted(word: &OsStr) -> String {
 
 fn is_plain(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "/._-+:=@%,".contains(letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_differ_in_one_place_are_written_in_braces() {
+        assert_eq!(typed_paths("", &["/a/b/c"]), "/a/b/c");
+        assert_eq!(typed_paths("-g=", &["/a/b/c", "/a/x/c"]), "-g=/a/{b,x}/c");
+        assert_eq!(typed_paths("", &["/a/b,1/c", "/a/x/c"]), "/a/b,1/c /a/x/c");
+        assert_eq!(typed_paths("", &["/a/b", "/x/y"]), "/a/b /x/y");
+        assert_eq!(typed_paths("", &["/a/b b/c", "/a/x/c"]), "'/a/b b/c' /a/x/c");
+    }
 }

@@ -51,6 +51,10 @@ struct Round {
     attempt: Attempt,
     cause: Option<Evidence>,
     fix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix_in_the_article: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix_elsewhere: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -200,9 +204,11 @@ impl Experiment {
                     round.cause = Some(evidence.clone());
                 }
             }
-            Event::Fixed { typed, .. } => {
+            Event::Fixed { fix, .. } => {
                 if let Some(round) = self.rounds.last_mut() {
-                    round.fix = Some(typed.to_owned());
+                    round.fix = Some(fix.typed.clone());
+                    round.fix_in_the_article = fix.article;
+                    round.fix_elsewhere = fix.elsewhere.as_ref().map(|(_, typed)| typed.clone());
                 }
             }
             Event::Proof { side, evidence } => {

@@ -8,12 +8,14 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, pipe2};
@@ -60,7 +62,7 @@ impl Launcher {
     /// As [`run`](Self::run).
     pub fn follow(&self, job: &Job, mut hear: impl FnMut(&str)) -> Result<Outcome> {
         let (output, input) = pipe()?;
-        let (mut child, report) = self.start(job, |command| {
+        let (mut child, mut report) = self.start(job, |command| {
             // An empty pipe is what /dev/null would be, on a host that may not have one.
             let (nothing, _) = pipe()?;
             command.stdin(nothing).stdout(input.try_clone()?).stderr(input);
@@ -79,13 +81,27 @@ impl Launcher {
         Ok(Outcome { observation, said: said.trim_end().to_owned() })
     }
 
+    /// Starts a job that may be stopped before its end.
+    ///
+    /// # Errors
+    /// When the child cannot be started.
+    pub fn begin(&self, job: &Job) -> Result<Running> {
+        let (output, input) = pipe()?;
+        let (child, report) = self.start(job, |command| {
+            let (nothing, _) = pipe()?;
+            command.stdin(nothing).stdout(input.try_clone()?).stderr(input);
+            Ok(())
+        })?;
+        Ok(Running { child, report, output: File::from(output), said: Vec::new() })
+    }
+
     /// Starts a job that stays alive until it is dropped. It has to print one line when it is
     /// ready, and then to wait for the end of its standard input.
     ///
     /// # Errors
     /// When the kernel refuses a call, or the job ends before it is ready.
     pub fn hold(&self, job: &Job) -> Result<Held> {
-        let (mut child, report) = self.start(job, |command| {
+        let (mut child, mut report) = self.start(job, |command| {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             Ok(())
         })?;
@@ -109,7 +125,7 @@ impl Launcher {
     /// # Errors
     /// When the child cannot be started, or the kernel refuses a call.
     pub fn attend(&self, job: &Job, variables: &[(&str, OsString)]) -> Result<ExitStatus> {
-        let (mut child, report) = self.start(job, |command| {
+        let (mut child, mut report) = self.start(job, |command| {
             // Without a file for its history, the shell writes nothing but what is typed into it.
             command.env("HISTFILE", "").env("PATH", self.path_of_shells());
             command.envs(variables.iter().map(|(name, value)| (name, value)));
@@ -146,7 +162,7 @@ impl Launcher {
         }
         streams(&mut command)?;
         let child = command.spawn().map_err(Refusal::io("execve", &self.program))?;
-        Ok((child, Report(reader)))
+        Ok((child, Report(File::from(reader))))
     }
 }
 
@@ -155,7 +171,8 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// The reading end of the pipe by which the child reports.
-struct Report(OwnedFd);
+#[derive(Debug)]
+struct Report(File);
 
 /// A line of the report.
 #[derive(Debug, Serialize, Deserialize)]
@@ -176,9 +193,9 @@ struct Told {
 
 impl Report {
     /// Waits until the program has begun, or the kernel has refused.
-    fn read(self) -> Result<Told> {
+    fn read(&mut self) -> Result<Told> {
         let mut text = String::new();
-        File::from(self.0).read_to_string(&mut text)?;
+        self.0.read_to_string(&mut text)?;
         let mut told = Told::default();
         for line in text.lines() {
             match serde_json::from_str(line).context("the child's report is damaged")? {
@@ -199,6 +216,56 @@ pub fn tell(report: &OwnedFd, news: &News) -> Result<()> {
     // (pipe(7), PIPE_BUF).
     let line = format!("{}\n", serde_json::to_string(news)?);
     Ok(File::from(report.try_clone()?).write_all(line.as_bytes())?)
+}
+
+/// A job that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    report: Report,
+    output: File,
+    said: Vec<u8>,
+}
+
+impl Running {
+    /// Listens to what the job says until it has ended, but no longer than this.
+    ///
+    /// # Errors
+    /// When the pipe breaks.
+    pub fn wait_for(&mut self, at_most: Duration) -> Result<Option<Outcome>> {
+        let until = Instant::now() + at_most;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut pipe = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            if poll(&mut pipe, timeout).map_err(Refusal::of("poll", "the job's output"))? == 0 {
+                return Ok(None);
+            }
+            let mut bytes = [0; 4096];
+            match self.output.read(&mut bytes)? {
+                0 => return self.outcome().map(Some),
+                count => self.said.extend(&bytes[..count]),
+            }
+        }
+    }
+
+    /// Ends it now. What it has started itself becomes ours, and is ended as well.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn stop(&mut self) -> Result<Outcome> {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        self.outcome()
+    }
+
+    fn outcome(&mut self) -> Result<Outcome> {
+        let status = self.child.wait()?;
+        let observation =
+            self.report.read()?.refusal.map_or_else(|| status.into(), Observation::from);
+        let said = String::from_utf8_lossy(&self.said).trim_end().to_owned();
+        Ok(Outcome { observation, said })
+    }
 }
 
 /// A contained process that waits. Dropping it kills it and waits for its end.

@@ -15,6 +15,7 @@ use anyhow::Result;
 use crate::bench::Bench;
 use crate::job::Job;
 use crate::launch::Launcher;
+use crate::meter::Meter;
 use crate::observation::Prediction;
 use crate::proof::{Evidence, Side};
 
@@ -52,7 +53,7 @@ pub struct Experiment<W: 'static> {
     /// Sets the stage once, before the first attempt.
     pub stage: fn(&mut W) -> Result<()>,
     /// The attempt: the same before and after every fix.
-    pub attempt: fn(&W) -> Job,
+    pub attempt: Attempt<W>,
     /// The failing states, each with its cause and its fix.
     pub rounds: &'static [Round<W>],
     /// What happens once nothing is left to fix.
@@ -61,6 +62,14 @@ pub struct Experiment<W: 'static> {
     pub proofs: &'static [Proof<W>],
     /// What remains, for good or for ill.
     pub leaves: Leaves,
+}
+
+/// What is tried.
+pub enum Attempt<W: 'static> {
+    /// How it ends is the answer.
+    Runs(fn(&W) -> Job),
+    /// What the kernel counts meanwhile is the answer.
+    Measured(fn(&W) -> Job, fn(&W) -> Result<Meter>),
 }
 
 /// A failing state.
@@ -74,7 +83,24 @@ pub struct Round<W: 'static> {
     /// Why it fails, read from the kernel or the file system.
     pub cause: fn(&W) -> Result<Evidence>,
     /// What mends it; returns the fix as it would be typed.
-    pub fix: fn(&mut W) -> Result<String>,
+    pub fix: fn(&mut W) -> Result<Fix>,
+}
+
+/// What mends a failing state, as it would be typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fix {
+    /// The article's own command, if it has one.
+    pub article: Option<&'static str>,
+    /// What was done, here and now.
+    pub typed: String,
+    /// What would be typed on another kind of host, and on which.
+    pub elsewhere: Option<(String, String)>,
+}
+
+impl From<String> for Fix {
+    fn from(typed: String) -> Self {
+        Self { typed, ..Self::default() }
+    }
 }
 
 /// A question put to the kernel, and the side from which it is asked.
@@ -108,6 +134,13 @@ pub enum Leaves {
 
 /// The things that a lesson works on. They are tidied up when they are dropped.
 pub trait World: Sized {
+    /// What has to happen before anything else, such as starting this program again elsewhere.
+    ///
+    /// # Errors
+    /// When it cannot be started there.
+    fn before_all() -> Result<()> {
+        Ok(())
+    }
     /// Gathers what the lesson needs, and finds out what this host allows.
     ///
     /// # Errors
@@ -183,6 +216,14 @@ impl<W> Lesson<W> {
     /// The ids of all steps, in their order.
     pub fn steps(&self) -> Vec<&'static str> {
         self.experiments.iter().flat_map(Experiment::steps).collect()
+    }
+}
+
+impl<W> Attempt<W> {
+    /// The job that is run.
+    pub fn job(&self, world: &W) -> Job {
+        let (Self::Runs(job) | Self::Measured(job, _)) = self;
+        job(world)
     }
 }
 

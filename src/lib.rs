@@ -8,6 +8,8 @@
 
 pub mod ability;
 pub mod bench;
+pub mod bpf;
+pub mod cgroup;
 pub mod child;
 pub mod cli;
 pub mod commands;
@@ -24,6 +26,7 @@ pub mod launch;
 pub mod lesson;
 #[path = "../lessons/mod.rs"]
 pub mod lessons;
+pub mod meter;
 pub mod mounts;
 pub mod namespace;
 pub mod observation;

@@ -10,18 +10,59 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::refusal::Refusal;
 
-/// The mount points of this process (proc_pid_mountinfo(5)).
+/// A line of the table (proc_pid_mountinfo(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Major and minor number of what is mounted: `254:0`.
+    pub device: String,
+    /// The directory of it that is to be seen here; mostly `/`.
+    pub root: PathBuf,
+    /// Where it is mounted.
+    pub point: PathBuf,
+    /// The options of this mount: `rw,nosuid`.
+    pub options: String,
+    /// The file system: `ext4`.
+    pub kind: String,
+    /// The options of the file system itself: `rw,cpu,cpuacct`.
+    pub system_options: String,
+}
+
+/// The mount table of this process, in the order in which it was made.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn mount_table() -> Result<Vec<Mount>> {
+    let file = Path::new("/proc/self/mountinfo");
+    let table = fs::read(file).map_err(Refusal::io("open", file))?;
+    Ok(parse(&table))
+}
+
+/// The mount points of this process.
 ///
 /// # Errors
 /// When `/proc` is not mounted.
 pub fn mount_points() -> Result<Vec<PathBuf>> {
-    let file = Path::new("/proc/self/mountinfo");
-    let table = fs::read(file).map_err(Refusal::io("open", file))?;
-    let points = table.split(|&byte| byte == b'\n').filter_map(|line| {
-        // The fifth word is the mount point; blanks in it are written as \040.
-        line.split(|&byte| byte == b' ').nth(4).map(unescape)
-    });
-    Ok(points.collect())
+    Ok(mount_table()?.into_iter().map(|mount| mount.point).collect())
+}
+
+/// Takes a table apart.
+pub fn parse(table: &[u8]) -> Vec<Mount> {
+    table.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
+}
+
+/// Six words, then some that only a few mounts have, a dash, and three more.
+fn parse_line(line: &[u8]) -> Option<Mount> {
+    let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+    let dash = words.iter().position(|word| word == b"-")?;
+    let text = |place: usize| words.get(place).map(|word| String::from_utf8_lossy(word).into());
+    Some(Mount {
+        device: text(2)?,
+        root: unescape(words.get(3)?),
+        point: unescape(words.get(4)?),
+        options: text(5)?,
+        kind: text(dash + 1)?,
+        system_options: text(dash + 3)?,
+    })
 }
 
 /// Detaches everything that is mounted at or below `directory`: what a learner has mounted there
@@ -65,6 +106,15 @@ fn unescape(word: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_taken_apart() {
+        let table = b"32 31 0:29 / /a\\040b rw,relatime shared:7 - cgroup none rw,cpu,cpuacct\n\n";
+        let [mount] = &parse(table)[..] else { panic!("one line, one mount") };
+        assert_eq!(mount.point, Path::new("/a b"));
+        assert_eq!((&*mount.kind, &*mount.device), ("cgroup", "0:29"));
+        assert_eq!(mount.system_options, "rw,cpu,cpuacct");
+    }
 
     #[test]
     fn blanks_and_backslashes_are_unescaped() {

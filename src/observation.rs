@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::refusal::{Refusal, errno_name, errno_sentence};
 
 /// The answer to an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Observation {
     /// The kernel refused a system call; the program never began.
@@ -30,6 +30,15 @@ pub enum Observation {
     Killed {
         /// The signal by its name, such as `SIGKILL`.
         signal: String,
+    },
+    /// While the program ran, this was read from the kernel's counters.
+    Measured {
+        /// The quantity.
+        what: String,
+        /// How much of it.
+        value: f64,
+        /// In which unit; empty for a ratio.
+        unit: String,
     },
 }
 
@@ -67,8 +76,14 @@ impl fmt::Display for Observation {
             Self::Exited { status: 0 } => write!(f, "it runs and ends with status 0"),
             Self::Exited { status } => write!(f, "it ends with status {status}"),
             Self::Killed { signal } => write!(f, "it was killed by {signal}"),
+            Self::Measured { what, value, unit } => write!(f, "{what}: {}", in_unit(*value, unit)),
         }
     }
+}
+
+/// A measured number as people read it: `99.6 %`, `4.0`.
+pub fn in_unit(value: f64, unit: &str) -> String {
+    format!("{value:.1} {unit}").trim_end().to_owned()
 }
 
 /// The sentence for an error that is known by its name only.
@@ -78,7 +93,7 @@ fn sentence_of(name: &str) -> Option<&'static str> {
 
 /// What a lesson says before it asks. It is compared with the observation, and a prediction that
 /// does not come true ends the lesson with an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Prediction {
     /// The kernel will refuse this call with this error.
     Refused(&'static str, Errno),
@@ -86,29 +101,84 @@ pub enum Prediction {
     Exits(i32),
     /// This signal will end the program.
     Killed(Signal),
+    /// While the program runs, so much of something will be measured.
+    Measures(Quantity, Range),
+}
+
+/// Something that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quantity {
+    /// Its name.
+    pub what: &'static str,
+    /// Its unit; empty for a ratio.
+    pub unit: &'static str,
+}
+
+/// Where a measured value is expected. The margins were chosen from measurements on hosts that had
+/// other things to do as well.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Range {
+    /// Not less than this.
+    AtLeast(f64),
+    /// Not more than this.
+    AtMost(f64),
+    /// This, give or take that.
+    About(f64, f64),
+}
+
+impl Range {
+    /// Whether a value lies within.
+    pub fn contains(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+            Self::About(middle, margin) => (value - middle).abs() <= margin,
+        }
+    }
 }
 
 impl Prediction {
     /// Whether this is what was observed.
     pub fn matches(self, observation: &Observation) -> bool {
-        *observation == self.into()
-    }
-}
-
-impl From<Prediction> for Observation {
-    fn from(prediction: Prediction) -> Self {
-        match prediction {
-            Prediction::Refused(call, errno) => {
-                Self::Refused { call: call.to_owned(), errno: errno_name(errno as i32) }
+        match (self, observation) {
+            (Self::Measures(quantity, range), Observation::Measured { what, value, .. }) => {
+                what == quantity.what && range.contains(*value)
             }
-            Prediction::Exits(status) => Self::Exited { status },
-            Prediction::Killed(signal) => Self::killed(signal),
+            _ => self.as_observation().as_ref() == Some(observation),
+        }
+    }
+
+    /// The one observation that fulfils it; a range has many.
+    fn as_observation(self) -> Option<Observation> {
+        match self {
+            Self::Refused(call, errno) => Some(Observation::Refused {
+                call: call.to_owned(),
+                errno: errno_name(errno as i32),
+            }),
+            Self::Exits(status) => Some(Observation::Exited { status }),
+            Self::Killed(signal) => Some(Observation::killed(signal)),
+            Self::Measures(..) => None,
         }
     }
 }
 
 impl fmt::Display for Prediction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Observation::from(*self).fmt(f)
+        if let Some(observation) = self.as_observation() {
+            return observation.fmt(f);
+        }
+        let Self::Measures(Quantity { what, unit }, range) = self else { return Ok(()) };
+        match range {
+            Range::AtLeast(least) => write!(f, "{what}: {} or more", with_unit(*least, unit)),
+            Range::AtMost(most) => write!(f, "{what}: {} or less", with_unit(*most, unit)),
+            Range::About(middle, margin) => {
+                write!(f, "{what}: {}, give or take {margin}", with_unit(*middle, unit))
+            }
+        }
     }
+}
+
+/// A number that somebody has chosen, as it was chosen.
+fn with_unit(value: f64, unit: &str) -> String {
+    format!("{value} {unit}").trim_end().to_owned()
 }

@@ -207,6 +207,36 @@ pub fn shares_our_pid_namespace(pid: u32) -> Evidence {
 }
 // ANCHOR_END: same_pid_namespace
 
+// ANCHOR: file_says
+/// Whether a file says what it should.
+pub fn file_says(file: &Path, is_so: impl FnOnce(&str) -> bool) -> Evidence {
+    let asked = format!("cat {}", typed_path(file));
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            let text = text.trim_end();
+            Evidence::new(asked, text, Is::from(is_so(text)))
+        }
+        Err(error) => Evidence::hidden(asked, &error),
+    }
+}
+// ANCHOR_END: file_says
+
+/// The lines of a file that somebody asked for, with a verdict that is known already.
+pub fn answered(
+    asked: String,
+    file: &Path,
+    is_so: Is,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Evidence {
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            let lines: Vec<&str> = text.lines().filter(|line| is_wanted(line)).collect();
+            Evidence::new(asked, lines.join("\n"), is_so)
+        }
+        Err(error) => Evidence::hidden(asked, &error),
+    }
+}
+
 /// Device and inode.
 ///
 /// # Errors

@@ -48,7 +48,11 @@ pub fn errno_name(errno: i32) -> String {
 
 /// The sentence that programs print for an error number (strerror(3)).
 pub fn errno_sentence(errno: i32) -> &'static str {
-    Errno::from_raw(errno).desc()
+    match Errno::from_raw(errno) {
+        // `nix` has another sentence for it than the C library, and so than every program.
+        Errno::EAGAIN => "Resource temporarily unavailable",
+        other => other.desc(),
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -2,6 +2,7 @@
 //! are the only ones that print what was asked for.
 
 mod command_line;
+mod live;
 pub mod markdown;
 pub mod page;
 mod prompt;
@@ -17,11 +18,12 @@ use colored::Colorize;
 use crate::face::{Event, Face, Guess, Next, Pause};
 use crate::interrupt;
 use crate::launch::Outcome;
-use crate::lesson::{Ending, Leaves};
-use crate::observation::Prediction;
+use crate::lesson::{Ending, Fix, Leaves};
+use crate::observation::{Prediction, in_unit};
 use crate::proof::{Evidence, Side, Verdict};
 use crate::quiz::{Choice, Question};
 use crate::words;
+use live::Live;
 pub use page::{Look, Mark, Page};
 
 /// How fast a lesson goes.
@@ -49,6 +51,8 @@ pub struct Terminal {
     lesson: String,
     /// The command that the last line of a lesson recommends.
     next: String,
+    /// What is redrawn while something is measured.
+    live: Live,
 }
 
 impl Terminal {
@@ -62,6 +66,7 @@ impl Terminal {
             guesses: Vec::new(),
             lesson: lesson.to_owned(),
             next: next.to_owned(),
+            live: Live::default(),
         }
     }
 
@@ -129,6 +134,32 @@ impl Terminal {
             Some(Some(why)) => self.page.prose(&format!("**Not this time.** {why}\n\n{context}")),
             None => self.page.prose(context),
         }
+    }
+
+    /// A busy machine is no surprise, and no excuse either: the same is measured again.
+    fn unclear(&mut self, outcome: &Outcome, others: f64, turn: usize) -> Result<()> {
+        let observed = &outcome.observation;
+        let others = in_unit(others * 100.0, "%");
+        self.page.gap()?;
+        let why = format!(
+            "{observed}, but other processes took {others} of the processors meanwhile: \
+             measuring again, for the {} time",
+            if turn == 2 { "second" } else { "third" },
+        );
+        self.page.text(Mark::Unclear("unclear"), "measured", &why)
+    }
+
+    /// The fix in the article's words, in those of this host, and in those of another.
+    fn fixed(&mut self, fix: &Fix, passage: &str) -> Result<()> {
+        self.page.gap()?;
+        if let Some(article) = fix.article {
+            self.page.command(Mark::None, "article", article)?;
+        }
+        self.page.command(Mark::None, "fixed by", &fix.typed)?;
+        if let Some((place, typed)) = &fix.elsewhere {
+            self.page.command(Mark::None, place, typed)?;
+        }
+        self.page.prose(passage)
     }
 
     /// A cause may have been asked for inside, where a command has another meaning.
@@ -255,11 +286,10 @@ impl Face for Terminal {
             }
             Event::Cause { evidence } => self.cause(evidence),
             Event::Why { passage } => self.page.prose(passage),
-            Event::Fixed { typed, passage } => {
-                self.page.gap()?;
-                self.page.command(Mark::None, "fixed by", typed)?;
-                self.page.prose(passage)
-            }
+            Event::Sample { sample } => self.live.show(&mut self.page, sample),
+            Event::Unclear { outcome, others, turn } => self.unclear(outcome, others, turn),
+            Event::Compared { rows } => live::compare(&mut self.page, rows),
+            Event::Fixed { fix, passage } => self.fixed(fix, passage),
             Event::Proof { side: Side::Inside, evidence } => self.evidence("inside", evidence),
             Event::Proof { side: Side::Outside, evidence } => self.evidence("outside", evidence),
             Event::Leaves { leaves, passage } => self.leaves(leaves, passage),

@@ -9,7 +9,15 @@ pub fn passage(text: &str, name: &str) -> Option<String> {
     lines.next()?;
     let inside = lines.take_while(|line| anchor(line, "ANCHOR_END:") != Some(name));
     let kept: Vec<&str> = inside.filter(|line| !is_anchor(line)).collect();
-    Some(kept.join("\n").trim_matches('\n').to_owned())
+    Some(without_indentation(&kept).trim_matches('\n').to_owned())
+}
+
+/// A method stands further right in its file than it has to here.
+fn without_indentation(lines: &[&str]) -> String {
+    let indented = lines.iter().filter(|line| !line.trim().is_empty());
+    let least = indented.map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+    let moved: Vec<&str> = lines.iter().map(|line| line.get(least..).unwrap_or("")).collect();
+    moved.join("\n")
 }
 
 /// The names of all passages, in their order.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::parties::Parties;
 use crate::job::{Job, in_shell_words, typed_path};
+use crate::lesson::Fix;
 use crate::proof::{self, Evidence, Is};
 use crate::rootfs::Executable;
 use crate::rootfs::elf::Elf;
@@ -25,7 +26,7 @@ pub(super) fn bash_is_missing(parties: &Parties) -> Result<Evidence> {
 }
 
 /// The article's `cp /bin/bash`: the program, and nothing that it needs.
-pub(super) fn copy_bash_alone(parties: &mut Parties) -> Result<String> {
+pub(super) fn copy_bash_alone(parties: &mut Parties) -> Result<Fix> {
     let bash = parties.bash.program.clone();
     copy(parties, &[bash])
 }
@@ -47,7 +48,7 @@ pub(super) fn the_loader_is_missing(parties: &Parties) -> Result<Evidence> {
 }
 
 /// The line of `ldd` that has no arrow: one file, at the very path that the program names.
-pub(super) fn copy_the_loader(parties: &mut Parties) -> Result<String> {
+pub(super) fn copy_the_loader(parties: &mut Parties) -> Result<Fix> {
     let loader = parties.bash.interpreter.clone().context("bash names no loader")?;
     copy(parties, &[loader])
 }
@@ -75,7 +76,7 @@ pub(super) fn the_libraries_are_missing(parties: &Parties) -> Result<Evidence> {
 }
 
 /// Each library to its own path: that is where the loader will look for it.
-pub(super) fn copy_the_libraries(parties: &mut Parties) -> Result<String> {
+pub(super) fn copy_the_libraries(parties: &mut Parties) -> Result<Fix> {
     let files: Vec<PathBuf> = parties.bash.files().map(Path::to_owned).collect();
     copy(parties, &files[2..])
 }
@@ -98,13 +99,13 @@ fn headers_of_bash(
 
 /// Copies files, and says how it is typed: `--parents` makes the directories on the way, and
 /// with `-P` a symbolic link stays one.
-pub(super) fn copy(parties: &mut Parties, files: &[PathBuf]) -> Result<String> {
+pub(super) fn copy(parties: &mut Parties, files: &[PathBuf]) -> Result<Fix> {
     let mut words: Vec<OsString> = ["cp", "-P", "--parents"].map(OsString::from).to_vec();
     for file in files {
         words.extend(parties.workshop.copy(file)?.into_iter().map(PathBuf::into_os_string));
     }
     words.push(parties.workshop.path().into());
-    Ok(in_shell_words(&words))
+    Ok(in_shell_words(&words).into())
 }
 
 /// The shell says which file it is.

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::parties::{Parties, Walls};
 use crate::job::{Job, typed_path};
+use crate::lesson::Fix;
 use crate::proof::{self, Evidence};
 use crate::refusal::Refusal;
 
@@ -33,9 +34,9 @@ pub(super) fn the_root_is_ours(parties: &Parties) -> Result<Evidence> {
 }
 
 /// From here on the party lives in the root that was built for it.
-pub(super) fn give_the_party_its_own_root(parties: &mut Parties) -> Result<String> {
+pub(super) fn give_the_party_its_own_root(parties: &mut Parties) -> Result<Fix> {
     parties.walls = Walls::OwnRoot;
-    Ok(Job::new(&parties.party(), &["bash"]).as_typed())
+    Ok(Job::new(&parties.party(), &["bash"]).as_typed().into())
 }
 // ANCHOR_END: shared-root
 

@@ -15,6 +15,7 @@ mod tools;
 
 use nix::errno::Errno;
 
+use crate::lesson::Attempt::Runs;
 use crate::lesson::{Experiment, Fit, Leaves, Lesson, Proof, Round};
 use crate::observation::Prediction;
 use crate::proof::Side;
@@ -47,7 +48,7 @@ const BASH: Experiment<Parties> = Experiment {
     calls: &["change_root", "become_program"],
     fits: Parties::root_is_ours_to_fill,
     stage: |_| Ok(()),
-    attempt: bash::bash_says_hello,
+    attempt: Runs(bash::bash_says_hello),
     rounds: &[
         Round {
             id: "empty-root",
@@ -85,7 +86,7 @@ const TOOLS: Experiment<Parties> = Experiment {
     calls: &[],
     fits: Parties::root_is_ours_to_fill,
     stage: tools::leave_a_note,
-    attempt: tools::look_around,
+    attempt: Runs(tools::look_around),
     rounds: &[Round {
         id: "builtins-only",
         article: Some("pwd; ls; cat"),
@@ -107,7 +108,7 @@ const FILES: Experiment<Parties> = Experiment {
     calls: &["change_root"],
     fits: |_| Fit::Here,
     stage: files::hide_a_secret_on_the_host,
-    attempt: files::read_the_secret,
+    attempt: Runs(files::read_the_secret),
     rounds: &[Round {
         id: "shared-root",
         article: None,
@@ -131,7 +132,7 @@ const KILL: Experiment<Parties> = Experiment {
     calls: &[],
     fits: |_| Fit::Here,
     stage: kill::a_neighbour_moves_in,
-    attempt: kill::kill_the_neighbour,
+    attempt: Runs(kill::kill_the_neighbour),
     rounds: &[],
     works: Prediction::Exits(0),
     proofs: &[
@@ -148,7 +149,7 @@ const ESCAPE: Experiment<Parties> = Experiment {
     calls: &["leave_by_second_chroot"],
     fits: |_| Fit::Here,
     stage: escape::a_way_out_lies_in_the_root,
-    attempt: escape::leave_and_read_the_secret,
+    attempt: Runs(escape::leave_and_read_the_secret),
     rounds: &[],
     works: Prediction::Exits(0),
     proofs: &[

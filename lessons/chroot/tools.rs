@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::bash::copy;
 use super::parties::Parties;
 use crate::job::{Job, typed_path};
+use crate::lesson::Fix;
 use crate::proof::{Evidence, Is};
 use crate::refusal::Refusal;
 
@@ -41,7 +42,7 @@ pub(super) fn ls_and_cat_are_no_builtins(parties: &Parties) -> Result<Evidence> 
 }
 
 /// The same cure: the program, its loader, its libraries.
-pub(super) fn copy_ls_and_cat(parties: &mut Parties) -> Result<String> {
+pub(super) fn copy_ls_and_cat(parties: &mut Parties) -> Result<Fix> {
     let mut files: Vec<PathBuf> = Vec::new();
     for program in ["ls", "cat"] {
         let closure = parties.workshop.closure_of(OsStr::new(program))?;

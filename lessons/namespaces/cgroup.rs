@@ -6,7 +6,7 @@ use super::walls::Walls;
 use crate::ability::Ingredient::{Mounted, Own};
 use crate::container::FileSystem;
 use crate::job::Job;
-use crate::lesson::Fit;
+use crate::lesson::{Fit, Fix};
 use crate::namespace::Namespace;
 use crate::proof::{self, Evidence, Is};
 use crate::refusal::Refusal;
@@ -42,7 +42,7 @@ pub(super) fn it_is_told_as_the_host_tells_it(walls: &Walls) -> Result<Evidence>
 }
 
 /// From here on, the group in which it starts is what it calls `/`.
-pub(super) fn unshare_the_view(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_the_view(walls: &mut Walls) -> Result<Fix> {
     Ok(walls.put_up(Namespace::Cgroup))
 }
 // ANCHOR_END: hosts-path

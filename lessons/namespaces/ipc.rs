@@ -6,7 +6,7 @@ use super::walls::Walls;
 use crate::ability::Ingredient::{Mounted, Own};
 use crate::container::FileSystem;
 use crate::job::Job;
-use crate::lesson::Fit;
+use crate::lesson::{Fit, Fix};
 use crate::namespace::Namespace;
 use crate::proof::{self, Evidence, Verdict};
 use crate::rootfs::{Tree, find_program};
@@ -64,7 +64,7 @@ pub(super) fn both_see_the_same_objects(walls: &Walls) -> Result<Evidence> {
 }
 
 /// The neighbour makes another queue, and the party has a set of objects of its own.
-pub(super) fn unshare_the_objects(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_the_objects(walls: &mut Walls) -> Result<Fix> {
     walls.put_up(Namespace::Ipc);
     a_neighbour_makes_a_queue(walls)?;
     Ok(walls.as_typed())

@@ -26,11 +26,14 @@ use nix::errno::Errno;
 
 use crate::ability::Ingredient::{self, Mounted, Own, PivotRoot};
 use crate::container::FileSystem::{Proc, Sys, Tmp};
+
+use crate::lesson::Attempt::Runs;
 use crate::lesson::{Experiment, Fit, Leaves, Lesson, Proof, Round};
 use crate::namespace::Namespace::{Ipc, Mount, Net, Time, User, Uts};
 use crate::observation::Prediction;
 use crate::proof::Side;
 
+pub(crate) use root::improved_root;
 pub use walls::Walls;
 
 // ANCHOR: table
@@ -84,7 +87,7 @@ const PID: Experiment<Walls> = Experiment {
     calls: &[],
     fits: |_| Fit::Here,
     stage: pid::a_neighbour_moves_in,
-    attempt: pid::kill_the_neighbour,
+    attempt: Runs(pid::kill_the_neighbour),
     rounds: &[
         Round {
             id: "one-list",
@@ -117,7 +120,7 @@ const INIT: Experiment<Walls> = Experiment {
     calls: &[],
     fits: |_| Fit::Here,
     stage: |_| Ok(()),
-    attempt: init::kill_oneself,
+    attempt: Runs(init::kill_oneself),
     rounds: &[],
     works: Prediction::Exits(0),
     proofs: &[Proof { side: Side::Outside, ask: init::with_its_init_everything_ends }],
@@ -130,7 +133,7 @@ const MOUNT: Experiment<Walls> = Experiment {
     calls: &["make_mounts_private"],
     fits: |walls| walls.can(&[Own(Mount), Own(Uts), Own(Ipc), Mounted(Tmp)]),
     stage: mount::a_tenant_mounts_a_tmpfs,
-    attempt: mount::the_host_looks_into_it,
+    attempt: Runs(mount::the_host_looks_into_it),
     rounds: &[
         Round {
             id: "one-table",
@@ -162,7 +165,7 @@ const PROC: Experiment<Walls> = Experiment {
     calls: &["mount_file_system"],
     fits: |walls| walls.can(&[Own(Mount), Mounted(Proc)]),
     stage: proc::back_on_the_real_host,
-    attempt: proc::look_oneself_up,
+    attempt: Runs(proc::look_oneself_up),
     rounds: &[
         Round {
             id: "no-proc",
@@ -193,7 +196,7 @@ const UTS: Experiment<Walls> = Experiment {
     calls: &[],
     fits: |walls| walls.can(&[Own(Mount), Own(Uts), Own(Ipc)]),
     stage: uts::a_tenant_names_its_system,
-    attempt: uts::the_host_asks_for_its_name,
+    attempt: Runs(uts::the_host_asks_for_its_name),
     rounds: &[Round {
         id: "one-name",
         article: None,
@@ -215,7 +218,7 @@ const IPC: Experiment<Walls> = Experiment {
     calls: &[],
     fits: ipc::can_be_performed,
     stage: ipc::a_neighbour_makes_a_queue,
-    attempt: ipc::delete_the_queue,
+    attempt: Runs(ipc::delete_the_queue),
     rounds: &[Round {
         id: "one-queue",
         article: None,
@@ -237,7 +240,7 @@ const NET: Experiment<Walls> = Experiment {
     calls: &["connect_to"],
     fits: |walls| walls.can(&[Own(Net), Mounted(Proc)]),
     stage: net::a_service_listens,
-    attempt: net::call_the_service,
+    attempt: Runs(net::call_the_service),
     rounds: &[Round {
         id: "one-network",
         article: None,
@@ -260,7 +263,7 @@ const MAPPED_ROOT: Experiment<Walls> = Experiment {
     calls: &["user_namespace"],
     fits: user::as_real_root,
     stage: user::two_files_of_the_host,
-    attempt: user::read_a_customers_file,
+    attempt: Runs(user::read_a_customers_file),
     rounds: &[Round {
         id: "real-root",
         article: None,
@@ -286,7 +289,7 @@ const USER: Experiment<Walls> = Experiment {
     calls: &["user_namespace"],
     fits: user::as_an_ordinary_user,
     stage: user::without_a_user_namespace,
-    attempt: user::ask_who_one_is,
+    attempt: Runs(user::ask_who_one_is),
     rounds: &[Round {
         id: "no-rights",
         article: None,
@@ -312,7 +315,7 @@ const SYS: Experiment<Walls> = Experiment {
     calls: &["mount_file_system"],
     fits: |walls| walls.can(&[Own(User), Own(Mount), Own(Net), Mounted(Proc), Mounted(Sys)]),
     stage: sys::with_the_hosts_network,
-    attempt: sys::list_the_devices,
+    attempt: Runs(sys::list_the_devices),
     rounds: &[Round {
         id: "foreign-network",
         article: None,
@@ -334,7 +337,7 @@ const CGROUP: Experiment<Walls> = Experiment {
     calls: &[],
     fits: cgroup::can_be_performed,
     stage: |_| Ok(()),
-    attempt: cgroup::ask_for_ones_group,
+    attempt: Runs(cgroup::ask_for_ones_group),
     rounds: &[Round {
         id: "hosts-path",
         article: None,
@@ -356,7 +359,7 @@ const TIME: Experiment<Walls> = Experiment {
     calls: &["set_boottime"],
     fits: |walls| walls.can(&[Own(Time), Mounted(Proc)]),
     stage: |_| Ok(()),
-    attempt: time::ask_for_the_uptime,
+    attempt: Runs(time::ask_for_the_uptime),
     rounds: &[Round {
         id: "hosts-uptime",
         article: None,
@@ -378,7 +381,7 @@ const PIVOT: Experiment<Walls> = Experiment {
     calls: &["swap_root", "leave_by_second_chroot"],
     fits: |walls| walls.can(&[Own(Mount), PivotRoot]),
     stage: pivot::a_secret_on_the_host,
-    attempt: pivot::leave_and_read_the_secret,
+    attempt: Runs(pivot::leave_and_read_the_secret),
     rounds: &[Round {
         id: "old-root",
         article: None,
@@ -403,7 +406,7 @@ const ARTICLE: Experiment<Walls> = Experiment {
     calls: &["enter"],
     fits: whole::the_article_can_be_performed,
     stage: whole::as_the_article_has_it,
-    attempt: whole::the_line_of_the_article,
+    attempt: Runs(whole::the_line_of_the_article),
     rounds: &[],
     works: Prediction::Exits(0),
     proofs: &[
@@ -419,7 +422,7 @@ const WHOLE: Experiment<Walls> = Experiment {
     calls: &["enter"],
     fits: |walls| walls.can(&Ingredient::ALL),
     stage: whole::as_it_should_be,
-    attempt: whole::introduce_oneself,
+    attempt: Runs(whole::introduce_oneself),
     rounds: &[],
     works: Prediction::Exits(0),
     proofs: &[
@@ -436,7 +439,7 @@ const ANCESTOR: Experiment<Walls> = Experiment {
     calls: &[],
     fits: |_| Fit::Here,
     stage: whole::a_container_waits,
-    attempt: whole::kill_it_from_outside,
+    attempt: Runs(whole::kill_it_from_outside),
     rounds: &[],
     works: Prediction::Exits(0),
     proofs: &[

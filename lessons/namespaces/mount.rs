@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::walls::Walls;
 use crate::container::{FileSystem, Propagation};
 use crate::job::{Job, typed_path};
+use crate::lesson::Fix;
 use crate::namespace::Namespace;
 use crate::proof::{Evidence, Is};
 use crate::refusal::Refusal;
@@ -37,7 +38,7 @@ pub(super) fn the_host_has_the_mount(walls: &Walls) -> Result<Evidence> {
 }
 
 /// A mount table of its own: a copy. What becomes of later mounts is left as the host has it.
-pub(super) fn unshare_the_mount_table(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_the_mount_table(walls: &mut Walls) -> Result<Fix> {
     walls.party.propagation = Propagation::Unchanged;
     let typed = walls.put_up(Namespace::Mount);
     a_tenant_mounts_a_tmpfs(walls)?;
@@ -59,7 +60,7 @@ pub(super) fn the_copies_are_peers(walls: &Walls) -> Result<Evidence> {
 }
 
 /// The same, but for the first thing that happens inside: `mount --make-rprivate /`.
-pub(super) fn make_the_copy_private(walls: &mut Walls) -> Result<String> {
+pub(super) fn make_the_copy_private(walls: &mut Walls) -> Result<Fix> {
     walls.party.propagation = Propagation::Private;
     a_tenant_mounts_a_tmpfs(walls)?;
     Ok(walls.as_typed())

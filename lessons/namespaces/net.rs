@@ -11,6 +11,7 @@ use super::walls::Walls;
 use crate::container::Recipe;
 use crate::escape::Escape;
 use crate::job::Job;
+use crate::lesson::Fix;
 use crate::namespace::Namespace;
 use crate::observation::Observation;
 use crate::proof::{Evidence, Is};
@@ -55,7 +56,7 @@ pub(super) fn the_hosts_devices_are_seen(walls: &Walls) -> Result<Evidence> {
 }
 
 /// A network of its own: devices, addresses, ports, abstract sockets.
-pub(super) fn unshare_the_network(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_the_network(walls: &mut Walls) -> Result<Fix> {
     Ok(walls.put_up(Namespace::Net))
 }
 // ANCHOR_END: one-network

@@ -6,6 +6,7 @@ use super::walls::Walls;
 use crate::container::{Recipe, Root};
 use crate::job::Job;
 use crate::launch::Held;
+use crate::lesson::Fix;
 use crate::namespace::Namespace;
 use crate::proof::{self, Evidence, Is};
 use crate::witness::waiting_bash;
@@ -34,7 +35,7 @@ pub(super) fn both_are_on_one_list(walls: &Walls) -> Result<Evidence> {
 }
 
 /// The new namespace alone. Another neighbour moves in where the first one died.
-pub(super) fn unshare_without_a_fork(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_without_a_fork(walls: &mut Walls) -> Result<Fix> {
     a_neighbour_moves_in(walls)?;
     Ok(walls.put_up(Namespace::Pid))
 }
@@ -56,7 +57,7 @@ pub(super) fn only_the_first_child_is_inside(walls: &Walls) -> Result<Evidence> 
 }
 
 /// Now the shell itself is the first child.
-pub(super) fn fork_as_well(walls: &mut Walls) -> Result<String> {
+pub(super) fn fork_as_well(walls: &mut Walls) -> Result<Fix> {
     a_neighbour_moves_in(walls)?;
     walls.party.fork = true;
     Ok(walls.as_typed())

@@ -10,6 +10,7 @@ use super::walls::Walls;
 use crate::container::{Recipe, Root};
 use crate::escape::Escape;
 use crate::job::Job;
+use crate::lesson::Fix;
 use crate::proof::{self, Evidence, Is};
 use crate::refusal::Refusal;
 
@@ -45,7 +46,7 @@ pub(super) fn the_walk_ends_in_the_hosts_root(walls: &Walls) -> Result<Evidence>
 }
 
 /// The new root takes the old one's place, and the old one is taken away.
-pub(super) fn swap_the_roots(walls: &mut Walls) -> Result<String> {
+pub(super) fn swap_the_roots(walls: &mut Walls) -> Result<Fix> {
     walls.party.root = Root::Pivot(walls.root.clone());
     Ok(walls.as_typed())
 }

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::walls::Walls;
 use crate::container::{Bind, FileSystem};
 use crate::job::Job;
+use crate::lesson::Fix;
 use crate::proof::{self, Evidence};
 
 /// The practice host has done its service.
@@ -28,7 +29,7 @@ pub(super) fn there_is_nothing_in_proc(walls: &Walls) -> Result<Evidence> {
 }
 
 /// What seems to help, and what many a script does: the host's own `/proc` appears inside.
-pub(super) fn show_the_hosts(walls: &mut Walls) -> Result<String> {
+pub(super) fn show_the_hosts(walls: &mut Walls) -> Result<Fix> {
     walls.party.binds = vec![Bind { from: "/proc".into(), to: "/proc".into() }];
     Ok(walls.as_typed())
 }
@@ -47,7 +48,7 @@ pub(super) fn two_ways_to_count(walls: &Walls) -> Result<Evidence> {
 }
 
 /// A `/proc` that is mounted by an inhabitant of the namespace shows that namespace.
-pub(super) fn mount_ones_own(walls: &mut Walls) -> Result<String> {
+pub(super) fn mount_ones_own(walls: &mut Walls) -> Result<Fix> {
     walls.party.binds.clear();
     walls.mount(FileSystem::Proc);
     Ok(walls.as_typed())

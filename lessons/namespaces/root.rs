@@ -53,7 +53,7 @@ const GROUPS: &str = "root:x:0:\nnogroup:x:65534:\n";
 // ANCHOR: improved_root
 /// Programs with all that they need, the directories on which something will be mounted, and two
 /// names for the numbers that are met inside.
-pub(super) fn improved_root(bench: &Bench) -> Result<(PathBuf, OsString)> {
+pub(crate) fn improved_root(bench: &Bench) -> Result<(PathBuf, OsString)> {
     let root = NewRoot::create(&bench.path().join("improved-root"), Tree::host())?;
     let mut programs: BTreeSet<PathBuf> = BTreeSet::new();
     for name in NEEDED {

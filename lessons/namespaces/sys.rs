@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::walls::Walls;
 use crate::container::FileSystem;
 use crate::job::Job;
+use crate::lesson::Fix;
 use crate::namespace::Namespace;
 use crate::proof::{self, Evidence};
 
@@ -34,7 +35,7 @@ pub(super) fn the_network_is_the_hosts(walls: &Walls) -> Result<Evidence> {
 }
 
 /// With a network of its own, there is something of its own to show.
-pub(super) fn unshare_the_network_again(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_the_network_again(walls: &mut Walls) -> Result<Fix> {
     Ok(walls.put_up(Namespace::Net))
 }
 // ANCHOR_END: foreign-network

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::walls::Walls;
 use crate::job::Job;
+use crate::lesson::Fix;
 use crate::namespace::Namespace;
 use crate::proof::{self, Evidence};
 
@@ -27,7 +28,7 @@ pub(super) fn both_live_by_one_clock(walls: &Walls) -> Result<Evidence> {
 }
 
 /// A clock of its own, set before anybody lives by it.
-pub(super) fn shift_the_clock(walls: &mut Walls) -> Result<String> {
+pub(super) fn shift_the_clock(walls: &mut Walls) -> Result<Fix> {
     walls.party.boottime = Some(FAR_AHEAD);
     Ok(walls.put_up(Namespace::Time))
 }

@@ -11,7 +11,7 @@ use crate::ability::Ingredient::Own;
 use crate::container::{Bind, Recipe};
 use crate::escape::Escape;
 use crate::job::Job;
-use crate::lesson::Fit;
+use crate::lesson::{Fit, Fix};
 use crate::namespace::{Namespace, Namespaces};
 use crate::observation::Observation;
 use crate::proof::{self, Evidence, Is};
@@ -110,7 +110,7 @@ pub(super) fn every_id_is_itself(walls: &Walls) -> Result<Evidence> {
 }
 
 /// A user namespace in which one number exists: 0, and that is the caller.
-pub(super) fn become_root_of_a_namespace(walls: &mut Walls) -> Result<String> {
+pub(super) fn become_root_of_a_namespace(walls: &mut Walls) -> Result<Fix> {
     Ok(walls.put_up(Namespace::User))
 }
 // ANCHOR_END: real-root

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::walls::{PRACTICE_HOST, Walls};
 use crate::job::Job;
+use crate::lesson::Fix;
 use crate::namespace::Namespace;
 use crate::proof::{self, Evidence};
 use crate::witness::waiting_bash;
@@ -31,7 +32,7 @@ pub(super) fn both_have_one_name(walls: &Walls) -> Result<Evidence> {
 }
 
 /// The practice host gets its name back, and the tenant one of its own.
-pub(super) fn unshare_the_name(walls: &mut Walls) -> Result<String> {
+pub(super) fn unshare_the_name(walls: &mut Walls) -> Result<Fix> {
     walls.put_up(Namespace::Uts);
     a_tenant_names_its_system(walls)?;
     Ok(walls.as_typed())

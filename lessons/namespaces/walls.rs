@@ -16,7 +16,7 @@ use crate::container::{FileSystem, Propagation, Recipe, Root};
 use crate::host::{self, Usage};
 use crate::job::{Job, in_shell_words, typed_path};
 use crate::launch::{Held, Launcher};
-use crate::lesson::{Fit, Setup, Shell, World};
+use crate::lesson::{Fit, Fix, Setup, Shell, World};
 use crate::namespace::{Namespace, Namespaces};
 use crate::observation::Observation;
 use crate::proof::Evidence;
@@ -63,14 +63,14 @@ impl Walls {
     }
 
     /// One wall more; returns how the container is typed now.
-    pub(super) fn put_up(&mut self, namespace: Namespace) -> String {
+    pub(super) fn put_up(&mut self, namespace: Namespace) -> Fix {
         self.party.own = self.party.own.and(namespace);
         self.as_typed()
     }
 
     /// How the container is started by hand.
-    pub(super) fn as_typed(&self) -> String {
-        Job::new(&self.party, &["bash"]).as_typed()
+    pub(super) fn as_typed(&self) -> Fix {
+        Job::new(&self.party, &["bash"]).as_typed().into()
     }
 
     /// The container gets one more file system, always in the same order.

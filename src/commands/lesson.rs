@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{exit, remembered};
-use crate::bench::Bench;
+use crate::bench::{Bench, Sweep};
+use crate::cgroup::sweep_groups;
 use crate::cli::{Format, LessonArgs};
 use crate::debootstrap::debootstrap;
 use crate::face::Face;
@@ -49,7 +50,10 @@ pub fn perform_lesson<W: World>(lesson: &Lesson<W>, args: &LessonArgs) -> Result
     check_step(&lesson.steps(), route)?;
     let parent = temporary_directory()?;
 
+    W::before_all()?;
     interrupt::watch()?;
+    // What cannot be swept is no reason not to work; `workbench clean` tells it.
+    let _ = sweep_groups(Sweep::Delete);
     let world: W = match meet(&parent, wanted) {
         Ok(world) => world,
         Err(error) => return cannot_run(lesson.name, args.format, error),

@@ -1,8 +1,9 @@
 //! A job as it is typed with the system's own tools: nsenter, unshare, chroot, mount.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use super::{Job, in_shell_words, switches_of, typed_path};
+use super::{Job, in_shell_words, switches_of, typed_path, typed_paths};
 use crate::container::{FileSystem, Propagation, Recipe, Root};
 use crate::namespace::{Namespace, Namespaces};
 
@@ -25,7 +26,18 @@ pub(super) fn command(job: &Job) -> String {
         }
         Root::Hosts => words.extend(after(&[before, inside].concat(), &job.argv)),
     }
-    in_shell_words(&words)
+    in_shell_words(&after(&joining(&job.recipe.groups), &words))
+}
+
+/// A shell moves itself into a group, and what it becomes stays there.
+fn joining(groups: &[PathBuf]) -> Vec<String> {
+    let lists: Vec<PathBuf> = groups.iter().map(|group| group.join("cgroup.procs")).collect();
+    match &lists[..] {
+        [] => Vec::new(),
+        [list] => vec![format!("echo $$ > {}", typed_path(list))],
+        // `tee` writes into all of them.
+        lists => vec![format!("echo $$ | tee {} > /dev/null", typed_paths("", lists))],
+    }
 }
 
 /// Joins the namespaces of a process. Nobody may join the user namespace in which one is already

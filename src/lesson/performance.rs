@@ -2,11 +2,13 @@
 
 use anyhow::{Error, Result};
 
-use super::{Ending, Experiment, Fit, Lesson, Round, Route, Shell, World};
+use super::{Attempt, Ending, Experiment, Fit, Lesson, Round, Route, Shell, World};
 use crate::face::{Event, Face, Guess, Next, Pause};
 use crate::interrupt;
 use crate::job::Job;
-use crate::observation::Prediction;
+use crate::launch::Outcome;
+use crate::meter::{Measured, Meter, Sample};
+use crate::observation::{Observation, Prediction};
 use crate::proof::{Evidence, Verdict};
 use crate::quiz::{self, Question};
 use crate::words;
@@ -37,6 +39,7 @@ pub fn perform<W: World>(
         is_told: false,
         total,
         step: 0,
+        measured: Vec::new(),
     };
     let halted = performance.play(experiments);
     let Performance { world, face, .. } = performance;
@@ -74,7 +77,12 @@ struct Performance<'a, W: 'static> {
     /// Its number, from 1.
     step: usize,
     total: usize,
+    /// What was measured in the steps of this experiment, and in which unit.
+    measured: Vec<(&'static str, f64, String)>,
 }
+
+/// If others have taken this part of the processors, a measurement need not be clear.
+const TOO_BUSY: f64 = 0.5;
 
 impl<W: World> Performance<'_, W> {
     // ANCHOR: play
@@ -117,9 +125,9 @@ impl<W: World> Performance<'_, W> {
         demand(round.id, &cause)?;
         self.explain(round.id)?;
         self.pause(experiment, round.id)?;
-        let typed = &(round.fix)(&mut self.world)?;
+        let fix = &(round.fix)(&mut self.world)?;
         let passage = &self.passage(&format!("{}-fix", round.id));
-        self.tell(&Event::Fixed { typed, passage })?;
+        self.tell(&Event::Fixed { fix, passage })?;
         Ok(())
     }
 
@@ -127,6 +135,7 @@ impl<W: World> Performance<'_, W> {
     fn work_and_prove(&mut self, experiment: &Experiment<W>) -> Result<(), Halt> {
         let id = experiment.id;
         self.attempt(experiment, id, experiment.article, experiment.works)?;
+        self.compare()?;
         for proof in experiment.proofs {
             let evidence = (proof.ask)(&self.world)?;
             self.tell(&Event::Proof { side: proof.side, evidence: &evidence })?;
@@ -138,6 +147,19 @@ impl<W: World> Performance<'_, W> {
         self.pause(experiment, id)
     }
     // ANCHOR_END: play
+
+    /// What was measured in this experiment, for the comparison.
+    fn remember(&mut self, id: &'static str, observation: &Observation) {
+        if let Observation::Measured { value, unit, .. } = observation {
+            self.measured.push((id, *value, unit.clone()));
+        }
+    }
+
+    /// Before and after, one below the other.
+    fn compare(&mut self) -> Result<()> {
+        let rows = &std::mem::take(&mut self.measured);
+        if rows.len() > 1 { self.tell(&Event::Compared { rows }) } else { Ok(()) }
+    }
 
     // ANCHOR: attempt
     /// Asks the learner, then the kernel, and shows both answers side by side. An answer that
@@ -159,15 +181,16 @@ impl<W: World> Performance<'_, W> {
         let (number, total, passage) = (self.step, self.total, &self.passage(id));
         let works = id == experiment.id;
         self.tell(&Event::Step { number, total, id, works, passage })?;
-        let job = (experiment.attempt)(&self.world);
+        let job = experiment.attempt.job(&self.world);
         self.tell(&Event::Trying { article, typed: &job.as_typed(), run: &job.as_run() })?;
         let question = self.questions.iter().find(|question| question.asks_before(id)).cloned();
         let question = question.as_ref().filter(|_| self.is_told);
         let guess = question.map(|question| self.ask(id, question)).transpose()?;
         let job = self.is_the_stage_still_set(experiment, &job)?;
-        let outcome = &self.world.launcher().run(&job)?;
+        let outcome = &self.observe(experiment, &job, predict)?;
         let answered = question.zip(guess);
         self.tell(&Event::Observed { id, predict, outcome, answered })?;
+        self.remember(id, &outcome.observation);
         if predict.matches(&outcome.observation) {
             return Ok(());
         }
@@ -175,6 +198,50 @@ impl<W: World> Performance<'_, W> {
         surprise(format!("step {id}: predicted that {predict}, but {observed}"))
     }
     // ANCHOR_END: attempt
+
+    // ANCHOR: observe
+    /// Runs the job. Where something is measured and the machine was too busy for a clear answer,
+    /// it says so, and measures again, three times at most.
+    fn observe(
+        &mut self,
+        experiment: &Experiment<W>,
+        job: &Job,
+        predict: Prediction,
+    ) -> Result<Outcome> {
+        let Attempt::Measured(_, meter) = experiment.attempt else {
+            return self.world.launcher().run(job);
+        };
+        let meter = meter(&self.world)?;
+        let mut turn = 1;
+        loop {
+            let Measured { outcome, others } = self.measure(&meter, job, predict)?;
+            let is_clear = predict.matches(&outcome.observation) || others < TOO_BUSY;
+            if is_clear || turn == 3 {
+                return Ok(outcome);
+            }
+            turn += 1;
+            self.tell(&Event::Unclear { outcome: &outcome, others, turn })?;
+        }
+    }
+    // ANCHOR_END: observe
+
+    /// Measures once, and shows how it goes.
+    fn measure(&mut self, meter: &Meter, job: &Job, predict: Prediction) -> Result<Measured> {
+        let before = interrupt::children();
+        let Self { world, face, is_told, .. } = self;
+        let quantity = meter.quantity;
+        let is_expected = |value: f64| match predict {
+            Prediction::Measures(expected, range) => expected == quantity && range.contains(value),
+            _ => false,
+        };
+        let show = |sample: &Sample| {
+            if *is_told { face.show(&Event::Sample { sample }) } else { Ok(()) }
+        };
+        let measured = meter.measure(world.launcher(), job, is_expected, show);
+        // The job was stopped; what it had started is our child now.
+        interrupt::end_all_but(&before);
+        measured
+    }
 
     fn ask(&mut self, id: &str, question: &Question) -> Result<Guess, Halt> {
         let hint = &self.passage(&format!("{id}-hint"));
@@ -188,7 +255,7 @@ impl<W: World> Performance<'_, W> {
     /// deletes is gone. Then there has to be another, and the command names that one.
     fn is_the_stage_still_set(&mut self, experiment: &Experiment<W>, shown: &Job) -> Result<Job> {
         self.world.set_the_stage_again(self.at)?;
-        let job = (experiment.attempt)(&self.world);
+        let job = experiment.attempt.job(&self.world);
         if job != *shown {
             let (typed, run) = (&job.as_typed(), &job.as_run());
             let passage = &self.passage("stage-set-again");

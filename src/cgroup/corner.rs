@@ -1,0 +1,183 @@
+//! Our own corner of every tree: one group with the name of this run, and the lesson's groups in
+//! it. Whatever else there is belongs to somebody else, and is left alone.
+//!
+//! A run holds a lock on its corners, as it does on its directory for files: what nobody holds is
+//! garbage, and [`sweep_groups`](super::sweep_groups) finds it. What has to be put back when a
+//! corner goes away is written down in the corner itself, in the names of groups.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::group::{Group, Part, processes_in, write};
+use super::hierarchy::{Controller, Hierarchies, Hierarchy, Version};
+use super::sweep::{GIVES_BACK, OUTSIDE, Remains, Spot, markers_of_neighbours};
+use crate::job::typed_path;
+use crate::refusal::Refusal;
+
+/// Our corners, one in each tree that can be used.
+#[derive(Debug)]
+pub struct Corner {
+    spots: Vec<(Hierarchy, Spot, Flock<File>)>,
+}
+
+impl Corner {
+    /// Makes a group of this name in each tree in which we may.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn claim(hierarchies: &Hierarchies, name: &str) -> Result<Self> {
+        let mut spots = Vec::new();
+        for hierarchy in hierarchies.iter() {
+            let is_chosen = |controller: &Controller| {
+                hierarchies.usable(*controller).is_ok_and(|chosen| chosen == hierarchy)
+            };
+            let Ok(home) = hierarchy.home() else { continue };
+            if Controller::ALL.iter().any(is_chosen) {
+                let spot = Spot::new(hierarchy, home, name);
+                let lock = claim(&spot.directory)?;
+                spots.push((hierarchy.clone(), spot, lock));
+            }
+        }
+        Ok(Self { spots })
+    }
+
+    /// A group of this name in our corners, with these controllers, as far as there are any. It is
+    /// not made yet.
+    pub fn group(&self, name: &str, controllers: &[Controller]) -> Group {
+        let parts = self.spots.iter().map(|(hierarchy, spot, _)| Part {
+            controllers: hierarchy.controllers.clone(),
+            version: hierarchy.version,
+            directory: spot.directory.join(name),
+        });
+        Group::of(parts.collect()).only(controllers)
+    }
+
+    // ANCHOR: hand_on
+    /// Hands controllers on to our groups, where version 2 wants it: a group has only what the one
+    /// above it has written into its `cgroup.subtree_control`. Returns what was typed.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn hand_on(&self, controllers: &[Controller]) -> Result<Vec<String>> {
+        let mut typed = Vec::new();
+        for (hierarchy, spot, _) in &self.spots {
+            let has_it = |controller: &&Controller| hierarchy.controllers.contains(controller);
+            let wanted = controllers.iter().filter(has_it);
+            let names: Vec<&str> = wanted.filter_map(|wanted| wanted.to_hand_on()).collect();
+            if hierarchy.version == Version::V2 && !names.is_empty() {
+                hand_on_at_home(spot, &names, &mut typed)?;
+                typed.push(control(&spot.directory, '+', &names)?);
+            }
+        }
+        Ok(typed)
+    }
+    // ANCHOR_END: hand_on
+
+    /// What has to be removed if nobody else does.
+    pub fn remains(&self) -> Remains {
+        Remains(self.spots.iter().map(|(_, spot, _)| spot.clone()).collect())
+    }
+}
+
+impl Drop for Corner {
+    fn drop(&mut self) {
+        // Whoever wants to know what is left asks its remains; here the next start will sweep.
+        let _ = self.remains().remove();
+    }
+}
+
+/// Makes a group and locks it; until it is locked, a sweeping neighbour may take it for garbage.
+fn claim(directory: &Path) -> Result<Flock<File>> {
+    for _ in 0..100 {
+        match fs::create_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Refusal::io("mkdir", directory)(error).into());
+            }
+            _ => {}
+        }
+        let Ok(open) = File::open(directory) else { continue };
+        match Flock::lock(open, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) if is_still_at(&lock, directory) => return Ok(lock),
+            Ok(_) | Err((_, Errno::EWOULDBLOCK)) => {}
+            Err((_, errno)) => return Err(Refusal::of("flock", directory.display())(errno).into()),
+        }
+    }
+    bail!("{} was swept a hundred times by somebody else", directory.display())
+}
+
+/// Whether an open directory is still the one that has this name.
+pub(super) fn is_still_at(held: &File, path: &Path) -> bool {
+    match (held.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+        _ => false,
+    }
+}
+
+// ANCHOR: at_home
+/// The group above ours is not ours. It may have handed on everything already; if not, it is made
+/// to, and our corner has a group whose name says what to put back.
+fn hand_on_at_home(spot: &Spot, names: &[&str], typed: &mut Vec<String>) -> Result<()> {
+    let file = spot.home.join("cgroup.subtree_control");
+    let before = fs::read_to_string(&file).map_err(Refusal::io("open", &file))?;
+    let is_on = |name: &&str| before.split_whitespace().any(|word| word == *name);
+    let neighbours = markers_of_neighbours(spot);
+    // Another run may have handed it on, and whoever goes last puts it back.
+    let is_borrowed = |name: &&str| neighbours.iter().any(|word| word == *name);
+    let ours = names.iter().copied().filter(|name| !is_on(name) || is_borrowed(name));
+    let ours: Vec<&str> = ours.collect();
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let marker = spot.directory.join(format!("{GIVES_BACK}{}", ours.join(".")));
+    fs::create_dir(&marker).map_err(Refusal::io("mkdir", &marker))?;
+    match control(&spot.home, '+', &ours) {
+        // A group that hands something on must have no processes of its own (cgroup-v2.rst, "No
+        // Internal Process Constraint"). They all go into a leaf, and come back at the end.
+        Err(refusal) if refusal.errno == Errno::EBUSY as i32 => {
+            typed.push(move_everybody(&spot.home, &spot.directory.join(OUTSIDE))?);
+            typed.push(control(&spot.home, '+', &ours)?);
+        }
+        done => typed.push(done?),
+    }
+    Ok(())
+}
+// ANCHOR_END: at_home
+
+/// `echo +cpu +memory > GROUP/cgroup.subtree_control`; returns what was typed.
+pub(super) fn control(group: &Path, sign: char, names: &[&str]) -> Result<String, Refusal> {
+    let file = group.join("cgroup.subtree_control");
+    let words: Vec<String> = names.iter().map(|name| format!("{sign}{name}")).collect();
+    write(&file, &words.join(" "))?;
+    Ok(format!("echo '{}' > {}", words.join(" "), typed_path(&file)))
+}
+
+/// Moves all processes of a group into a new one below it, also those that are born meanwhile.
+fn move_everybody(from: &Path, to: &PathBuf) -> Result<String> {
+    fs::create_dir(to).map_err(Refusal::io("mkdir", to))?;
+    move_all(from, to)?;
+    let (from, to) = (typed_path(&from.join("cgroup.procs")), typed_path(to));
+    Ok(format!("mkdir {to}; for pid in $(cat {from}); do echo $pid > {to}/cgroup.procs; done"))
+}
+
+/// Moves all processes of a directory; who has ended meanwhile is not missed.
+pub(super) fn move_all(from: &Path, to: &Path) -> Result<(), Refusal> {
+    for _ in 0..100 {
+        let processes = processes_in(from)?;
+        if processes.is_empty() {
+            return Ok(());
+        }
+        for pid in processes {
+            match write(&to.join("cgroup.procs"), &pid.to_string()) {
+                Err(refusal) if refusal.errno != Errno::ESRCH as i32 => return Err(refusal),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
