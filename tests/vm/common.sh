@@ -1,7 +1,13 @@
 # shellcheck shell=sh
 # What the cells share. It runs as root with `sh -eu`: inside the machine, in the real root, and
-# where a container is the host of a lesson, inside that container.
-# A cell ends by saying its result in a line of its own, which becomes its row of the table.
+# where a container is the host of a lesson, inside that container as whoever it was started for.
+# A cell says what it expects of each lesson and has them all performed. Each result is a line of
+# its own, which becomes a field of the table.
+
+# The kernel passes it on.
+: "${layout:?}"
+# Those that the program itself lists: none can be forgotten here.
+lessons=$(cat /job/lessons)
 
 as_root() { "$@"; }
 
@@ -9,33 +15,50 @@ as_user() {
     setpriv --reuid=1000 --regid=1000 --init-groups env HOME=/home/learner USER=learner "$@"
 }
 
-verified() {
-    echo 'result: verified'
-    exit 0
-}
+# What is expected of each lesson, unless a cell says something else: it defines the function anew.
+# When such a function comes back, all is as expected, and `result` is what the table says.
+expect_of_chroot() { expect_verified_without ''; }
+expect_of_namespaces() { expect_verified_without ''; }
 
-# What was asked for, but for these experiments. Of the reasons, the first may stand for all.
-verified_without() {
-    echo "result: verified without $1, because $(left_out | sed -n '1s/^[^ ]* //p')"
-    exit 0
-}
-
-cannot_run_here() {
-    echo "result: cannot run here, because $1"
-    exit 0
+# After a failure the others are performed all the same. That is why each has a shell of its own.
+# It is the last command of a cell, which ends as it does.
+perform_every_lesson() {
+    failures=0
+    for lesson in $lessons; do
+        # On the left of `||`, this shell would not stop where a command fails.
+        set +e
+        (
+            set -e
+            perform "$lesson" "$1"
+            "expect_of_$lesson"
+            echo "result $lesson: $result"
+        )
+        ended=$?
+        set -e
+        [ "$ended" = 0 ] || failures=1
+    done
+    [ "$failures" = 0 ]
 }
 
 # The cell tests something that this kernel does not have. The exit code tells it from a success.
 nothing_to_test() {
-    echo "result: cannot run here, because $1"
+    say_of_every_lesson "cannot run here, because $1"
     exit 77
 }
 
 # Only now the document is of interest; a serial port is slow.
 fail() {
     [ ! -e /tmp/document ] || cat /tmp/document
-    echo "result: $1"
+    if [ -n "${lesson-}" ]; then
+        echo "result $lesson: FAILED: $1"
+    else
+        say_of_every_lesson "FAILED: $1"
+    fi
     exit 1
+}
+
+say_of_every_lesson() {
+    for each in $lessons; do echo "result $each: $1"; done
 }
 
 # For a switch that not every kernel has. Say in the cell which kernels do, and make sure that it is
@@ -72,6 +95,18 @@ facts_about_the_host() {
     sed '/^$/d' /tmp/programs | sort
     sort -u /tmp/namespaces
     find /tmp /var/tmp -name 'workbench-*'
+    control_groups | sort
+}
+
+# Which control groups there are, what each may hand out, and the limits that the lessons set.
+# A group of somebody else's may be gone before it is read.
+control_groups() {
+    find /sys/fs/cgroup -mindepth 1 -type d 2> /dev/null || true
+    grep -rs '' /sys/fs/cgroup --include=cgroup.subtree_control --include=cgroup.type \
+        --include=cgroup.freeze --include=freezer.state \
+        --include=cpu.max --include=cpu.weight --include=cpu.cfs_quota_us --include=cpu.shares \
+        --include=memory.max --include=memory.swap.max --include=memory.limit_in_bytes \
+        --include=pids.max --include=io.max --include=devices.list || true
 }
 
 # When this host has started, by its clock: it changes only if somebody sets the clock.
@@ -100,6 +135,9 @@ expect_verified_without() {
     [ "$code $ending" = '0 verified' ] || fail "exit code $code, ending $ending; expected 0, verified"
     missing=$(left_out | cut -d ' ' -f 1 | paste -s -d ' ')
     [ "$missing" = "$1" ] || fail "left out: '$missing'; expected '$1'"
+    result=verified
+    # Of the reasons, the first may stand for all.
+    [ -z "$1" ] || result="verified without $1, because $(left_out | sed -n '1s/^[^ ]* //p')"
 }
 
 # The reason for leaving out an experiment has to name what refuses.
@@ -121,4 +159,5 @@ expect_cannot_run_because_of() {
     *"$1"*) ;;
     *) fail "the reason does not name $1: $why" ;;
     esac
+    result="cannot run here, because $why"
 }

@@ -70,6 +70,11 @@ fetch_kernel() {
     (cd "$new" && apt-get "${apt_options[@]}" download $names)
     for package in "$new"/*.deb; do dpkg-deb --extract "$package" "$new"; done
     dpkg-deb --field "$new"/linux-image-*.deb Version > "$new/package"
+    # The book calls it by this name.
+    case $(cat "$new/package") in
+    "${kernel%.x}".*) ;;
+    *) stop "the kernel of $suite is $(cat "$new/package"), and not $kernel" ;;
+    esac
     # It lies in /boot, and in newer suites beside its modules.
     find "$new" -type f -name 'vmlinuz*' -exec mv {} "$new/vmlinuz" \;
     # Suites with a merged /usr have the modules there, and modprobe looks in /lib.
@@ -94,7 +99,7 @@ make_initramfs() {
     local kernel=$1 image=$2 tree=$work/tree-$1 number=100 applet file
     mkdir -p "$tree/bin" "$tree/modules"
     cp "$(command -v busybox)" "$tree/bin/busybox"
-    for applet in sh mkdir mount insmod sleep tar stty switch_root; do
+    for applet in sh mkdir rmdir mount insmod sleep tar stty ln cat switch_root; do
         ln -s busybox "$tree/bin/$applet"
     done
     cp "$here/init" "$tree/init"
@@ -159,7 +164,7 @@ import_image() {
     say 'Importing the image of the containers'
     mkdir -p "$place"
     write_job "$here/import.sh" "$place/job.tar"
-    boot "$kernel_of_docker" "$place" "file=$work/root.ext4" \
+    boot "$kernel_of_import" layout=v2 "$place" "file=$work/root.ext4" \
         -drive "file=$work/container.tar,format=raw,if=virtio,readonly=on"
     [ "$(tr -dc 0-9 < "$place/exit" 2> /dev/null || true)" = 0 ] \
         || { tail -n 20 "$place"/{console,output,qemu} && stop 'the import failed'; }

@@ -1,9 +1,6 @@
 #!/bin/sh
 # root
+# layouts: v2 v1 hybrid mixed
 # shellcheck source=tests/vm/common.sh
 . /job/common.sh
-perform chroot as_root
-expect_verified_without ''
-perform namespaces as_root
-expect_verified_without ''
-verified
+perform_every_lesson as_root

@@ -1,8 +1,9 @@
 #!/bin/sh
 # an ordinary user, user.max_user_namespaces=0
+# layouts: v2
 # shellcheck source=tests/vm/common.sh
 . /job/common.sh
+expect_of_chroot() { expect_cannot_run_because_of /proc/sys/user/max_user_namespaces; }
+expect_of_namespaces() { expect_of_chroot; }
 set_switch /proc/sys/user/max_user_namespaces 0
-perform chroot as_user
-expect_cannot_run_because_of /proc/sys/user/max_user_namespaces
-cannot_run_here "$why"
+perform_every_lesson as_user

@@ -1,9 +1,6 @@
 #!/bin/sh
 # an ordinary user
+# layouts: v2 v1 hybrid mixed
 # shellcheck source=tests/vm/common.sh
 . /job/common.sh
-perform chroot as_user
-expect_verified_without ''
-perform namespaces as_user
-expect_verified_without ''
-verified
+perform_every_lesson as_user
