@@ -99,7 +99,7 @@ make_initramfs() {
     local kernel=$1 image=$2 tree=$work/tree-$1 number=100 applet file
     mkdir -p "$tree/bin" "$tree/modules"
     cp "$(command -v busybox)" "$tree/bin/busybox"
-    for applet in sh mkdir rmdir mount insmod sleep tar stty ln cat switch_root; do
+    for applet in sh mkdir rmdir mount insmod sleep tar stty ln cp cat switch_root; do
         ln -s busybox "$tree/bin/$applet"
     done
     cp "$here/init" "$tree/init"
@@ -116,16 +116,25 @@ make_initramfs() {
     (cd "$tree" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) > "$image"
 }
 
-# The second root, in which the cells run: a minimal Debian with a user, with `ps`, which the
-# article types, and with Docker. The mount namespace takes with it whatever debootstrap has
-# mounted, even if it is interrupted.
+# `ps`, which the article types; systemd, for the cells in which it is PID 1; and what it takes that
+# a user can linger and has a manager of their own.
+root_packages=(
+    procps
+    systemd dbus libpam-systemd dbus-user-session
+)
+
+# The second root, in which the cells run: a minimal Debian with a user, who lingers where systemd
+# runs, and with Docker. One root serves all: what a machine does not start costs it nothing. The
+# mount namespace takes with it whatever debootstrap has mounted, even if it is interrupted.
 make_root() {
     local tree=$work/root
     say "Making a root image of Debian $root_release"
-    unshare --mount debootstrap --variant=minbase --include=procps --keyring="$keyring" \
-        "$root_release" "$tree" "$(mirror)" > "$work/debootstrap" 2>&1 \
+    unshare --mount debootstrap --variant=minbase --include="$(IFS=, && echo "${root_packages[*]}")" \
+        --keyring="$keyring" "$root_release" "$tree" "$(mirror)" > "$work/debootstrap" 2>&1 \
         || { tail -n 20 "$work/debootstrap" && stop 'debootstrap failed'; }
     chroot "$tree" useradd --create-home --uid 1000 --shell /bin/bash learner
+    mkdir -p "$tree/var/lib/systemd/linger"
+    touch "$tree/var/lib/systemd/linger/learner"
     rm -rf "$tree"/var/cache/apt/archives/*.deb "$tree"/var/lib/apt/lists/*
     # What it is now is what the containers get, but for what no lesson reads.
     tar --create --file "$work/container.tar" --directory "$tree" \
@@ -164,7 +173,7 @@ import_image() {
     say 'Importing the image of the containers'
     mkdir -p "$place"
     write_job "$here/import.sh" "$place/job.tar"
-    boot "$kernel_of_import" layout=v2 "$place" "file=$work/root.ext4" \
+    boot "$kernel_of_import" "$(command_line_for v2 init)" "$place" "file=$work/root.ext4" \
         -drive "file=$work/container.tar,format=raw,if=virtio,readonly=on"
     [ "$(tr -dc 0-9 < "$place/exit" 2> /dev/null || true)" = 0 ] \
         || { tail -n 20 "$place"/{console,output,qemu} && stop 'the import failed'; }
