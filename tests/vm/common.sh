@@ -118,10 +118,13 @@ start_of_time() {
 # Performs a lesson as somebody, and keeps its document and its exit code. However it ends, the
 # host has to be as it was.
 perform() {
-    facts_about_the_host > /tmp/before
+    # What it was after the last lesson is what it is before this one, and to look takes a second.
+    [ -e /tmp/after ] || facts_about_the_host > /tmp/after
+    mv /tmp/after /tmp/before
     started=$(start_of_time)
     code=0
     "$2" /job/workbench lesson "$1" --format json > /tmp/document || code=$?
+    # Where a cell has patience, the host may need a moment to become what it was.
     tries=0
     until facts_about_the_host > /tmp/after && cmp -s /tmp/before /tmp/after; do
         tries=$((tries + 1))
