@@ -29,6 +29,7 @@ perform_every_lesson() {
         set +e
         (
             set -e
+            command -v "expect_of_$lesson" > /dev/null || fail 'no cell says what it expects of it'
             perform "$lesson" "$1"
             "expect_of_$lesson"
             echo "result $lesson: $result"
