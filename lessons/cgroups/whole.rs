@@ -34,7 +34,8 @@ pub(super) fn all_limits_at_once(sandbox: &mut Sandbox) -> Result<()> {
     }
     group.set(&BOUND)?;
     if sandbox.can(&[Controller::Cpu]) == Fit::Here {
-        let quota = 5_000 * sandbox.processors()?;
+        // Half of the machine: with the article's 5 % it would take its time to introduce itself.
+        let quota = 50_000 * sandbox.processors()?;
         group.set(&Limit::CpuQuota { quota, period: 100_000 })?;
     }
     Ok(())

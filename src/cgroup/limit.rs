@@ -31,6 +31,8 @@ pub enum Limit {
         /// How often it is given out.
         period: u64,
     },
+    /// As much processor time as there is.
+    NoCpuQuota,
     /// The part of the processors that it gets when others want them too, in percent of what a
     /// group gets by default.
     CpuWeight(u64),
@@ -69,7 +71,7 @@ impl Limit {
     /// Which controller sees to it.
     pub const fn controller(&self) -> Controller {
         match self {
-            Self::CpuQuota { .. } | Self::CpuWeight(_) => Controller::Cpu,
+            Self::CpuQuota { .. } | Self::NoCpuQuota | Self::CpuWeight(_) => Controller::Cpu,
             Self::Memory(_) | Self::NoSwap(_) => Controller::Memory,
             Self::WriteRate(..) => Controller::Io,
             Self::Devices(_) => Controller::Devices,
@@ -89,6 +91,9 @@ impl Limit {
             (Self::CpuQuota { quota, period }, V2) => {
                 vec![write("cpu.max", format!("{quota} {period}"))]
             }
+
+            (Self::NoCpuQuota, V1) => vec![write("cpu.cfs_quota_us", -1)],
+            (Self::NoCpuQuota, V2) => vec![write("cpu.max", "max")],
 
             // The defaults are 1024 and 100.
             (Self::CpuWeight(percent), V1) => vec![write("cpu.shares", 1024 * percent / 100)],

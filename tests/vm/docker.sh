@@ -47,3 +47,6 @@ expect_dockers_refusal() {
     [ "$remedy" = 'start it with more rights: docker run -it --rm --privileged …' ] \
         || fail "the remedy is not one: $remedy"
 }
+
+# Without --privileged, whatever of the control groups can be seen is mounted read-only.
+expect_read_only_groups() { expect_cannot_run_because_of read-only; }

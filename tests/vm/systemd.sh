@@ -13,6 +13,9 @@ as_user_with_a_scope() {
         systemd-run --user --scope --quiet --property=Delegate=yes "$@"
 }
 
+# The same user without such a group. The lesson that needs one asks for it.
+as_user_of_a_session() { as_user env XDG_RUNTIME_DIR=/run/user/1000 "$@"; }
+
 # As long as systemd still starts services, the host does not stay as it is.
 wait_for_the_end_of_the_boot() {
     # It says `degraded` where a service has failed, and ends with an exit code.

@@ -5,6 +5,7 @@
 # User namespaces can be made, and AppArmor refuses every mount.
 # shellcheck source=tests/vm/docker.sh
 . /job/docker.sh
+expect_of_cgroups() { expect_read_only_groups; }
 expect_of_namespaces() {
     expect_verified_without 'mount proc uts ipc net sys cgroup time pivot article whole'
     expect_reason mount 'profile docker-default'

@@ -5,6 +5,7 @@
 # User namespaces can be made, and may mount; but Docker has covered parts of /proc.
 # shellcheck source=tests/vm/docker.sh
 . /job/docker.sh
+expect_of_cgroups() { expect_read_only_groups; }
 expect_of_namespaces() {
     expect_verified_without 'proc ipc net user sys cgroup time article whole'
     expect_reason proc 'partly covered'

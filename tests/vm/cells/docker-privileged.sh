@@ -12,4 +12,9 @@ expect_of_namespaces() {
     *) expect_verified_without '' ;;
     esac
 }
+# Its root is an overlay, which is on no block device of its own.
+expect_of_cgroups() {
+    expect_verified_without 'io'
+    expect_reason io overlay
+}
 perform_every_lesson_in_a_container --privileged
