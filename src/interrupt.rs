@@ -93,15 +93,14 @@ pub fn guarded(set_up: impl FnOnce() -> Result<Bench>) -> Result<Bench> {
     Ok(bench)
 }
 
-/// The same for control groups.
+/// Claims control groups in the same way.
 ///
 /// # Errors
-/// Those of `claim`.
-pub fn guarded_groups(claim: impl FnOnce() -> Result<Corner>) -> Result<Corner> {
+/// Those of the kernel.
+pub fn claim_guarded(corner: &mut Corner) -> Result<()> {
     let mut tidy = tidy();
-    let corner = claim()?;
     tidy.groups = Some(corner.remains());
-    Ok(corner)
+    corner.claim()
 }
 
 // ANCHOR: end_now

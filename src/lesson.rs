@@ -219,6 +219,14 @@ impl<W> Lesson<W> {
     }
 }
 
+// Not derived: that would ask the same of the world.
+impl<W> Copy for Attempt<W> {}
+impl<W> Clone for Attempt<W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 impl<W> Attempt<W> {
     /// The job that is run.
     pub fn job(&self, world: &W) -> Job {

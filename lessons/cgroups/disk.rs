@@ -46,7 +46,11 @@ impl Disk {
             });
             match found {
                 Ok(disk) => return Ok(disk),
-                Err(reason) => why.push(format!("{}: {reason}", place.display())),
+                Err(reason) => {
+                    // Our own directory has another name each time.
+                    let place = if place == bench.path() { place.parent() } else { Some(&*place) };
+                    why.push(format!("{}: {reason}", place.unwrap_or(&bench.path()).display()));
+                }
             }
         }
         Err(format!("no place on a block device was found: {}", why.join("; ")))

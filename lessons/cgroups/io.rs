@@ -29,10 +29,10 @@ pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
 }
 
 // ANCHOR: io
-/// 32 MiB, in pieces of 128 KiB, each of them past the cache and onto the disk.
+/// 6 MiB, in pieces of 128 KiB, each of them past the cache and onto the disk.
 pub(super) fn write_past_the_cache(sandbox: &Sandbox) -> Job {
     let file = sandbox.disk.as_ref().map_or("/nowhere".as_ref(), |disk| disk.file.as_path());
-    let argv = format!("dd if=/dev/zero of={} bs=128K count=256 oflag=direct", typed_path(file));
+    let argv = format!("dd if=/dev/zero of={} bs=128K count=48 oflag=direct", typed_path(file));
     Job::bash(&sandbox.in_group(&[Controller::Io]), &argv)
 }
 

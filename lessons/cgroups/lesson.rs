@@ -102,7 +102,7 @@ const CREATE: Experiment<Sandbox> = Experiment {
     article: Some("cgcreate -g cpu,memory,blkio,devices,freezer:/sandbox"),
     calls: &["join_group", "make_and_remove"],
     fits: |_| Fit::Here,
-    stage: |_| Ok(()),
+    stage: create::claim_a_corner,
     attempt: Runs(create::join_the_group),
     rounds: &[Round {
         id: "no-group",

@@ -75,10 +75,9 @@ pub(super) fn move_the_container(sandbox: &mut Sandbox) -> Result<Fix> {
 // ANCHOR: left-behind
 /// A child begins where its parent is, and stays there.
 pub(super) fn the_child_is_where_it_was(sandbox: &Sandbox) -> Result<Evidence> {
-    let child = sandbox.child.context("there is no child yet")?;
-    let file = PathBuf::from(format!("/proc/{child}/cgroup"));
-    Ok(proof::file_says(&file, |said| !said.contains("/sandbox"))
-        .therefore("the child has stayed where it was born"))
+    let (shell, child) = (sandbox.tenant()?.to_string(), sandbox.child.unwrap_or_default());
+    let evidence = proof::file_says(&list_of(sandbox), |said| said == shell);
+    Ok(evidence.therefore(format!("the shell is listed; its child, {child}, is not")))
 }
 
 /// Whoever joins before anything else has no children yet; those that come are born inside.

@@ -150,7 +150,7 @@ impl World for Sandbox {
             return Err(why_not(&hierarchies).into());
         }
         let name = bench.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let corner = crate::interrupt::guarded_groups(|| Corner::claim(&hierarchies, &name))?;
+        let corner = Corner::plan(&hierarchies, &name);
         let (root, path) = improved_root(&bench)?;
         let launcher = Launcher::new(setup.program, path);
         let group = |name| corner.group(name, &Controller::ALL);

@@ -23,34 +23,42 @@ use crate::refusal::Refusal;
 /// Our corners, one in each tree that can be used.
 #[derive(Debug)]
 pub struct Corner {
-    spots: Vec<(Hierarchy, Spot, Flock<File>)>,
+    spots: Vec<(Hierarchy, Spot)>,
+    /// As long as we have them, the corners are ours.
+    locks: Vec<Flock<File>>,
 }
 
 impl Corner {
-    /// Makes a group of this name in each tree in which we may.
+    /// Corners of this name, in each tree in which we may have one. They are not made yet.
+    pub fn plan(hierarchies: &Hierarchies, name: &str) -> Self {
+        let is_chosen = |hierarchy: &Hierarchy| {
+            let chosen =
+                |one: &Controller| hierarchies.usable(*one).is_ok_and(|is| is == hierarchy);
+            Controller::ALL.iter().any(chosen)
+        };
+        let spots = hierarchies.iter().filter(|hierarchy| is_chosen(hierarchy));
+        let spots = spots.filter_map(|hierarchy| {
+            let spot = Spot::new(hierarchy, hierarchy.home().ok()?, name);
+            Some((hierarchy.clone(), spot))
+        });
+        Self { spots: spots.collect(), locks: Vec::new() }
+    }
+
+    /// Makes and locks them.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn claim(hierarchies: &Hierarchies, name: &str) -> Result<Self> {
-        let mut spots = Vec::new();
-        for hierarchy in hierarchies.iter() {
-            let is_chosen = |controller: &Controller| {
-                hierarchies.usable(*controller).is_ok_and(|chosen| chosen == hierarchy)
-            };
-            let Ok(home) = hierarchy.home() else { continue };
-            if Controller::ALL.iter().any(is_chosen) {
-                let spot = Spot::new(hierarchy, home, name);
-                let lock = claim(&spot.directory)?;
-                spots.push((hierarchy.clone(), spot, lock));
-            }
+    pub fn claim(&mut self) -> Result<()> {
+        for (_, spot) in &self.spots {
+            self.locks.push(claim(&spot.directory)?);
         }
-        Ok(Self { spots })
+        Ok(())
     }
 
     /// A group of this name in our corners, with these controllers, as far as there are any. It is
     /// not made yet.
     pub fn group(&self, name: &str, controllers: &[Controller]) -> Group {
-        let parts = self.spots.iter().map(|(hierarchy, spot, _)| Part {
+        let parts = self.spots.iter().map(|(hierarchy, spot)| Part {
             controllers: hierarchy.controllers.clone(),
             version: hierarchy.version,
             directory: spot.directory.join(name),
@@ -66,7 +74,7 @@ impl Corner {
     /// When the kernel refuses.
     pub fn hand_on(&self, controllers: &[Controller]) -> Result<Vec<String>> {
         let mut typed = Vec::new();
-        for (hierarchy, spot, _) in &self.spots {
+        for (hierarchy, spot) in &self.spots {
             let has_it = |controller: &&Controller| hierarchy.controllers.contains(controller);
             let wanted = controllers.iter().filter(has_it);
             let names: Vec<&str> = wanted.filter_map(|wanted| wanted.to_hand_on()).collect();
@@ -81,14 +89,16 @@ impl Corner {
 
     /// What has to be removed if nobody else does.
     pub fn remains(&self) -> Remains {
-        Remains(self.spots.iter().map(|(_, spot, _)| spot.clone()).collect())
+        Remains(self.spots.iter().map(|(_, spot)| spot.clone()).collect())
     }
 }
 
 impl Drop for Corner {
     fn drop(&mut self) {
         // Whoever wants to know what is left asks its remains; here the next start will sweep.
-        let _ = self.remains().remove();
+        if !self.locks.is_empty() {
+            let _ = self.remains().remove();
+        }
     }
 }
 

@@ -133,6 +133,8 @@ impl Hierarchies {
         let file = Path::new("/proc/self/cgroup");
         let groups = fs::read_to_string(file).map_err(Refusal::io("open", file))?;
         let mut found = Self::of_tables(&mount_table()?, &groups);
+        // A mount may be covered by another one, and then nothing of it can be seen.
+        found.0.retain(|hierarchy| hierarchy.top.join("cgroup.procs").exists());
         for hierarchy in found.0.iter_mut().filter(|found| found.version == Version::V2) {
             let file = hierarchy.home().unwrap_or(&hierarchy.own).join("cgroup.controllers");
             let offered = fs::read_to_string(&file).map_err(Refusal::io("open", &file))?;

@@ -271,6 +271,16 @@ pub fn can_make_everything(test: &str, who: Who) -> bool {
     lacks.is_none()
 }
 
+/// Whether this user may make control groups here, in a tree that has a controller.
+pub fn can_limit(test: &str) -> bool {
+    let found = workbench::cgroup::Hierarchies::find().unwrap();
+    let absent = found.usable(workbench::cgroup::Controller::Pids).err();
+    if let Some(absent) = &absent {
+        skip(test, &absent.why);
+    }
+    absent.is_none()
+}
+
 /// Whether the control group of this process has a path that could leak.
 pub fn has_a_group_of_its_own() -> bool {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
