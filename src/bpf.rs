@@ -61,8 +61,8 @@ impl Program {
             code.extend([
                 // To the next device, if it is not this one.
                 jump_unless(kind, CHARACTER, 4),
-                jump_unless(major, device.major.cast_signed(), 3),
-                jump_unless(minor, device.minor.cast_signed(), 2),
+                jump_unless(major, same_bits(device.major), 3),
+                jump_unless(minor, same_bits(device.minor), 2),
                 set(ANSWER, 1),
                 EXIT,
             ]);
@@ -72,6 +72,11 @@ impl Program {
     }
 }
 // ANCHOR_END: program
+
+/// The kernel compares all bits, whatever they mean.
+const fn same_bits(number: u32) -> i32 {
+    i32::from_ne_bytes(number.to_ne_bytes())
+}
 
 const fn instruction(code: u8, registers: u8, offset: i16, number: i32) -> Instruction {
     Instruction { code, registers, offset, number }
@@ -176,7 +181,7 @@ pub fn programs_at(group: &Path) -> Result<u32, Refusal> {
 }
 
 fn descriptor(file: &impl AsRawFd) -> u32 {
-    file.as_raw_fd().cast_unsigned()
+    u32::from_ne_bytes(file.as_raw_fd().to_ne_bytes())
 }
 
 /// The system call itself.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::sched::sched_getaffinity;
 use nix::unistd::Pid;
 
@@ -28,7 +28,7 @@ pub struct Meter {
     /// The kernel's counters that it is calculated from.
     pub counters: Vec<Counter>,
     /// The calculation: from how much each counter has grown, and in how many seconds.
-    pub value: Box<dyn Fn(&[f64], f64) -> f64>,
+    pub value: Box<Calculation>,
     /// From the same, how many seconds of processor time the job has used. Only where that is
     /// measured can others who use the processors disturb it.
     pub used: Option<fn(grown: &[f64]) -> f64>,
@@ -41,6 +41,9 @@ pub struct Meter {
     /// Nor does it become clearer afterwards.
     pub most: Duration,
 }
+
+/// Takes what each counter has grown by, and the seconds in which it did.
+pub type Calculation = dyn Fn(&[f64], f64) -> f64;
 
 /// A number of the kernel's that only grows.
 pub struct Counter {
@@ -105,7 +108,7 @@ impl Meter {
             let ended = running.wait_for(at_most)?;
             let now = self.look(began)?;
             let value = self.value_of(&start, &now);
-            let seen = now.elapsed - start.elapsed;
+            let seen = now.elapsed.saturating_sub(start.elapsed);
             let is_clear = is_warm && seen >= self.least && is_expected(value);
             let is_last = ended.is_some() || is_clear || is_warm && seen >= self.most;
             let bars = self.bars(&last, &now);
@@ -145,13 +148,13 @@ impl Meter {
     }
 
     fn value_of(&self, start: &Look, now: &Look) -> f64 {
-        let seconds = (now.elapsed - start.elapsed).as_secs_f64().max(f64::EPSILON);
+        let seconds = now.elapsed.saturating_sub(start.elapsed).as_secs_f64().max(f64::EPSILON);
         (self.value)(&grown(&start.counters, &now.counters), seconds)
     }
 
     /// How it was since the last look.
     fn bars(&self, last: &Look, now: &Look) -> Vec<Bar> {
-        let seconds = (now.elapsed - last.elapsed).as_secs_f64().max(0.001);
+        let seconds = now.elapsed.saturating_sub(last.elapsed).as_secs_f64().max(0.001);
         let busy: Vec<f64> = now
             .processors
             .iter()
@@ -238,19 +241,20 @@ impl Processor {
     fn all() -> Result<Vec<Self>> {
         let file = Path::new("/proc/stat");
         let text = fs::read_to_string(file).map_err(Refusal::io("open", file))?;
-        text.lines().filter_map(Self::of_line).collect::<Option<_>>().context("/proc/stat is odd")
+        let all: Vec<Self> = text.lines().filter_map(Self::of_line).collect();
+        if all.is_empty() { Err(anyhow!("/proc/stat knows no processor")) } else { Ok(all) }
     }
 
     /// `cpu0 USER NICE SYSTEM IDLE IOWAIT IRQ SOFTIRQ STEAL …`; the line of all together is none.
-    fn of_line(line: &str) -> Option<Option<Self>> {
+    fn of_line(line: &str) -> Option<Self> {
         let (name, times) = line.split_once(' ')?;
         let number = name.strip_prefix("cpu")?.parse().ok()?;
         // The last two are contained in the first two.
-        let times = times.split_whitespace().take(8).map(str::parse);
-        let Ok(times) = times.collect::<Result<Vec<u64>, _>>() else { return Some(None) };
+        let times: Vec<u64> =
+            times.split_whitespace().take(8).filter_map(|time| time.parse().ok()).collect();
         let total: u64 = times.iter().sum();
         let idle: u64 = times.iter().skip(3).take(2).sum();
-        Some(Some(Self { number, busy: total.saturating_sub(idle), total }))
+        Some(Self { number, busy: total.saturating_sub(idle), total })
     }
 
     #[allow(clippy::cast_precision_loss)]

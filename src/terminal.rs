@@ -180,6 +180,7 @@ impl Terminal {
         };
         self.page.gap()?;
         self.page.command(mark, label, asked)?;
+        let answer = if answer.is_empty() { "(nothing)" } else { answer };
         self.page.verbatim("", answer)?;
         match therefore {
             Some(conclusion) => self.page.text(Mark::None, "so", conclusion),

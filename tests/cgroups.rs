@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -377,7 +378,7 @@ fn the_book_has_the_tables_of_the_program() {
             });
             lines.collect::<Vec<_>>().join("<br>")
         });
-        table += &format!("| {name} | {old} | {new} |\n");
+        writeln!(table, "| {name} | {old} | {new} |").unwrap();
     }
     assert_is_in_the_book("limits.md", &table);
 
@@ -403,7 +404,7 @@ fn the_book_has_the_tables_of_the_program() {
                 format!("`{}`, after `{words}`", place.file)
             }
         });
-        table += &format!("| {name} | {old} | {new} |\n");
+        writeln!(table, "| {name} | {old} | {new} |").unwrap();
     }
     assert_is_in_the_book("accounts.md", &table);
 }

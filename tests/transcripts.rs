@@ -57,6 +57,10 @@ const NAMESPACES: [&str; 2] = ["lesson", "namespaces"];
 
 /// Whether everything can be performed here; what was left out would be missing in the snapshot.
 fn everything_fits(test: &str, who: Who) -> bool {
+    everything_fits_of(test, who, 1)
+}
+
+fn everything_fits_of(test: &str, who: Who, lesson: usize) -> bool {
     if !common::is_root() {
         common::skip(test, "its root is that of a user namespace, and its user another");
         return false;
@@ -67,7 +71,7 @@ fn everything_fits(test: &str, who: Who) -> bool {
     }
     let ran = Sandbox::new(who).run(&["lesson", "--format", "json"]);
     let list: serde_json::Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
-    let left_out = list["lessons"][1]["left_out"].as_array().unwrap();
+    let left_out = list["lessons"][lesson]["left_out"].as_array().unwrap();
     if !left_out.is_empty() {
         common::skip(test, &format!("this host leaves out {left_out:?}"));
     }
@@ -98,6 +102,57 @@ fn namespaces_for_programs() {
         redacted(|| assert_snapshot!("namespaces-root-json", root));
         redacted(|| assert_snapshot!("namespaces-user-json", user));
     }
+}
+
+const CGROUPS: [&str; 2] = ["lesson", "cgroups"];
+
+/// Whether the groups are arranged as in the snapshot: version 1, with a tree for each controller.
+fn has_its_groups_like_that(test: &str) -> bool {
+    let trees = ["cpu", "cpuacct", "memory", "blkio", "devices", "freezer", "pids"];
+    let other = trees.iter().find(|tree| {
+        let group = std::path::Path::new("/sys/fs/cgroup").join(tree);
+        !group.join("tasks").exists() || group.is_symlink()
+    });
+    if let Some(tree) = other {
+        common::skip(test, &format!("its transcript is of a host that has {tree} in a tree alone"));
+    }
+    let fits = other.is_none() && common::can_limit(test);
+    fits && everything_fits_of(test, Who::Root, 2)
+}
+
+#[test]
+fn cgroups_as_root_for_eyes() {
+    if has_its_groups_like_that("cgroups_as_root_for_eyes") {
+        let said = redact::of_groups(&transcript(Who::Root, &CGROUPS));
+        redacted_groups(|| assert_snapshot!("cgroups-root-human", said));
+    }
+}
+
+#[test]
+fn cgroups_for_programs() {
+    if has_its_groups_like_that("cgroups_for_programs") {
+        let args = [&CGROUPS[..], &["--format", "json"]].concat();
+        let said = redact::of_groups(&transcript(Who::Root, &args));
+        redacted_groups(|| assert_snapshot!("cgroups-root-json", said));
+    }
+}
+
+/// Without the filters that would take the lesson's own groups for those of the caller.
+fn redacted_groups(check: impl FnOnce()) {
+    let mut settings = Settings::clone_current();
+    let is_about_others = |pattern: &str| {
+        [r"/workbench-[A-Za-z", "[a-z_,=]*", r"\d{2,}:\d+", r"\d{2,} /"]
+            .iter()
+            .any(|part| pattern.contains(part))
+    };
+    for (pattern, name) in redact::filters() {
+        if !is_about_others(pattern) {
+            settings.add_filter(pattern, name);
+        }
+    }
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(check);
 }
 
 #[test]

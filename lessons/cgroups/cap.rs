@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, processors};
 use crate::cgroup::{Account, Controller, Group, Limit};
 use crate::job::Job;
 use crate::lesson::Fix;
@@ -26,17 +26,17 @@ pub(super) fn burn(sandbox: &Sandbox) -> Job {
 /// How much processor time the kernel has counted for the group, of all that there was.
 pub(super) fn share_of_the_machine(sandbox: &Sandbox) -> Result<Meter> {
     #[allow(clippy::cast_precision_loss)]
-    let processors = sandbox.processors()? as f64;
+    let all = processors()? as f64;
     Ok(Meter {
         quantity: SHARE,
-        counters: vec![time_of("sandbox", &sandbox.group, processors)],
-        value: Box::new(move |grown, seconds| grown[0] / seconds / processors * 100.0),
+        counters: vec![time_of("sandbox", &sandbox.group, all)],
+        value: Box::new(move |grown, seconds| grown[0] / seconds / all * 100.0),
         used: Some(|grown| grown.iter().sum()),
         reset: Box::new(|| Ok(())),
         warm_up: Duration::from_millis(250),
         // The kernel gives out the quota every tenth of a second, and the first one in advance.
-        least: Duration::from_millis(1_000),
-        most: Duration::from_millis(3_000),
+        least: Duration::from_secs(1),
+        most: Duration::from_secs(3),
     })
 }
 // ANCHOR_END: cap
@@ -50,27 +50,27 @@ pub(super) fn time_of(label: &str, group: &Group, full: f64) -> Counter {
 }
 
 /// Five percent of every processor, in each tenth of a second.
-fn quota(sandbox: &Sandbox) -> Result<Limit> {
-    Ok(Limit::CpuQuota { quota: 5_000 * sandbox.processors()?, period: 100_000 })
+fn quota() -> Result<Limit> {
+    Ok(Limit::CpuQuota { quota: 5_000 * processors()?, period: 100_000 })
 }
 
 // ANCHOR: no-cap
 /// What stands there when nobody has set one: -1, or max.
 pub(super) fn there_is_no_quota(sandbox: &Sandbox) -> Result<Evidence> {
     let is_none = |said: &str| said == "-1" || said.starts_with("max ");
-    Ok(sandbox.says(&quota(sandbox)?, is_none)?.therefore("there is no quota"))
+    Ok(sandbox.says(&quota()?, is_none)?.therefore("there is no quota"))
 }
 
 pub(super) fn set_a_quota(sandbox: &mut Sandbox) -> Result<Fix> {
     let article = "cgset -r cpu.cfs_period_us=100000 \
                    -r cpu.cfs_quota_us=$[ 5000 * $(getconf _NPROCESSORS_ONLN) ] sandbox";
-    sandbox.set(&quota(sandbox)?, Some(article))
+    sandbox.set(&quota()?, Some(article))
 }
 // ANCHOR_END: no-cap
 
 pub(super) fn the_quota_is_written_down(sandbox: &Sandbox) -> Result<Evidence> {
-    let quota = (5_000 * sandbox.processors()?).to_string();
-    sandbox.says(&self::quota(sandbox)?, |said| said.split(' ').next() == Some(&quota))
+    let quota = (5_000 * processors()?).to_string();
+    sandbox.says(&self::quota()?, |said| said.split(' ').next() == Some(&quota))
 }
 
 /// The quota was used up again and again.

@@ -49,7 +49,7 @@ impl Disk {
                 Err(reason) => {
                     // Our own directory has another name each time.
                     let place = if place == bench.path() { place.parent() } else { Some(&*place) };
-                    why.push(format!("{}: {reason}", place.unwrap_or(&bench.path()).display()));
+                    why.push(format!("{}: {reason}", place.unwrap_or(bench.path()).display()));
                 }
             }
         }

@@ -49,8 +49,8 @@ pub(super) fn bytes_in_a_second(sandbox: &Sandbox) -> Result<Meter> {
         used: None,
         reset: Box::new(move || Ok(File::create(&old).map(drop)?)),
         warm_up: Duration::from_millis(200),
-        least: Duration::from_millis(1_000),
-        most: Duration::from_millis(3_000),
+        least: Duration::from_secs(1),
+        most: Duration::from_secs(3),
     })
 }
 // ANCHOR_END: io

@@ -92,12 +92,12 @@ impl Sandbox {
     pub(super) fn tenant(&self) -> Result<u32> {
         self.tenant.as_ref().map(Held::pid).context("there is no tenant yet")
     }
+}
 
-    /// How many processors this machine has.
-    pub(super) fn processors(&self) -> Result<u64> {
-        let number = sysconf(SysconfVar::_NPROCESSORS_ONLN)?.context("nobody knows")?;
-        Ok(u64::try_from(number)?)
-    }
+/// How many processors this machine has (`getconf _NPROCESSORS_ONLN`).
+pub(super) fn processors() -> Result<u64> {
+    let number = sysconf(SysconfVar::_NPROCESSORS_ONLN)?.context("nobody knows")?;
+    Ok(u64::try_from(number)?)
 }
 
 /// A process of the host that has joined a group.

@@ -62,7 +62,7 @@ pub(super) fn heavy_to_light(sandbox: &Sandbox) -> Result<Meter> {
         reset: Box::new(|| Ok(())),
         warm_up: Duration::from_millis(200),
         least: Duration::from_millis(800),
-        most: Duration::from_millis(3_000),
+        most: Duration::from_secs(3),
     })
 }
 // ANCHOR_END: weight
@@ -82,7 +82,7 @@ pub(super) fn share_of_one_processor(sandbox: &Sandbox) -> Result<Meter> {
         reset: Box::new(|| Ok(())),
         warm_up: Duration::from_millis(200),
         least: Duration::from_millis(500),
-        most: Duration::from_millis(2_000),
+        most: Duration::from_secs(2),
     })
 }
 // ANCHOR_END: alone

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::memory::{LIMIT, NO_SWAP};
 use super::pids::{BOMB, BOUND};
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, processors};
 use crate::cgroup::{Controller, Limit};
 use crate::container::Recipe;
 use crate::job::Job;
@@ -35,7 +35,7 @@ pub(super) fn all_limits_at_once(sandbox: &mut Sandbox) -> Result<()> {
     group.set(&BOUND)?;
     if sandbox.can(&[Controller::Cpu]) == Fit::Here {
         // Half of the machine: with the article's 5 % it would take its time to introduce itself.
-        let quota = 50_000 * sandbox.processors()?;
+        let quota = 50_000 * processors()?;
         group.set(&Limit::CpuQuota { quota, period: 100_000 })?;
     }
     Ok(())

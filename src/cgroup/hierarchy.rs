@@ -195,21 +195,22 @@ impl Hierarchies {
         let Some(found) = self.0.iter().find(|found| found.version == Version::V2) else {
             return self.why_not_mounted(controller);
         };
-        let home = found.home().unwrap_or(&found.own);
-        let file = home.join("cgroup.controllers");
-        let is_top = home == found.top;
-        if is_top || geteuid().is_root() {
+        let home = match found.home() {
+            Ok(home) => home,
+            Err(absent) => return absent,
+        };
+        if home == found.top || geteuid().is_root() {
             return self.why_not_mounted(controller);
         }
         Absent {
             why: format!(
-                "the controller {name} was not handed on to you: {} lacks it",
-                file.display()
+                "the controller {name} was not handed on to you: the cgroup.controllers of your group \
+                 lacks it"
             ),
-            remedy: format!(
+            remedy:
                 "run the lesson with sudo, or write `[Service]` and `Delegate=cpu cpuset io memory \
                  pids` into /etc/systemd/system/user@.service.d/delegate.conf, and log in anew"
-            ),
+                    .into(),
         }
     }
 
