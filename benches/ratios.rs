@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use workbench::cgroup::{Controller, Corner, Group, Hierarchies, Limit, Touch};
 use workbench::rootfs::{NewRoot, Tree};
 
 const WORKBENCH: &str = env!("CARGO_BIN_EXE_workbench");
@@ -37,8 +38,12 @@ fn main() {
     compare_starts();
     compare_roots();
     compare_containers();
-    tell_lesson("chroot", "under 150");
-    tell_lesson("namespaces", "under 400");
+    compare_groups();
+    tell_lesson("chroot", 20, "under 150");
+    tell_lesson("namespaces", 20, "under 400");
+    if has_groups() {
+        tell_lesson("cgroups", 3, "under 10000");
+    }
     let size = fs::metadata(WORKBENCH).map_or(0, |meta| meta.len());
     println!("{:<58} {:>6} kB   aim under 5000", "size of the binary", size / 1000);
 }
@@ -84,8 +89,73 @@ fn compare_containers() {
     });
 }
 
-fn tell_lesson(name: &str, aim: &str) {
-    let (lesson, _) = in_turns(20, || perform(name), || ());
+/// A group, three limits and a process in it, against the bare `mkdir` and `write` calls.
+fn compare_groups() {
+    let what = "a group with three limits, joined / bare mkdir and write";
+    if !has_groups() {
+        return println!("{what:<58}   no group can be made here");
+    }
+    let hierarchies = Hierarchies::find().expect("/proc is mounted");
+    let mut corner = Corner::plan(&hierarchies, "workbench-bEnch0");
+    corner.claim().expect("the right to make a group");
+    corner.hand_on(&LIMITED).expect("the right to hand controllers on");
+    let group = corner.group("sandbox", &LIMITED);
+    let mut tenant = Command::new("sleep").arg("600").spawn().expect("sleep is installed");
+    let home = corner.group("home", &LIMITED);
+    home.create().expect("a group");
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        for (times, way) in
+            [(&mut ours, make_group as fn(&Group, u32)), (&mut bare, make_group_barely)]
+        {
+            times.push(time(|| way(&group, tenant.id())));
+            home.take_in(tenant.id()).expect("a process that lives");
+            group.remove().expect("an empty group");
+        }
+    }
+    tenant.kill().expect("our own child");
+    tenant.wait().expect("our own child");
+    tell(what, ratio(median(ours), median(bare)), "at most 2");
+}
+
+const LIMITED: [Controller; 3] = [Controller::Cpu, Controller::Memory, Controller::Pids];
+const LIMITS: [Limit; 3] =
+    [Limit::CpuQuota { quota: 10_000, period: 100_000 }, Limit::Memory(80 << 20), Limit::Pids(20)];
+
+fn has_groups() -> bool {
+    let found = Hierarchies::find().expect("/proc is mounted");
+    LIMITED.iter().all(|controller| found.usable(*controller).is_ok())
+}
+
+fn make_group(group: &Group, tenant: u32) {
+    group.create().expect("the right to make a group");
+    for limit in &LIMITS {
+        group.set(limit).expect("the right to limit it");
+    }
+    group.take_in(tenant).expect("a process that lives");
+}
+
+/// The same files and the same lines, with nothing around them.
+fn make_group_barely(group: &Group, tenant: u32) {
+    for part in group.parts() {
+        fs::create_dir(&part.directory).expect("the right to make a group");
+    }
+    for limit in &LIMITS {
+        let part = group.part(limit.controller()).expect("it has three");
+        for touch in limit.touches(part.version) {
+            if let Touch::Write { file, line } = touch {
+                fs::write(part.directory.join(file), line).expect("the right to limit it");
+            }
+        }
+    }
+    for part in group.parts() {
+        let list = part.directory.join("cgroup.procs");
+        fs::write(list, tenant.to_string()).expect("a process that lives");
+    }
+}
+
+fn tell_lesson(name: &str, times: usize, aim: &str) {
+    let (lesson, _) = in_turns(times, || perform(name), || ());
     let what = format!("lesson {name} --pace none");
     println!("{what:<58} {:>6} ms   aim {aim}", lesson.as_millis());
 }

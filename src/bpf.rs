@@ -118,12 +118,12 @@ impl Program {
     /// there.
     ///
     /// # Errors
-    /// When the kernel refuses: it takes CAP_BPF, or CAP_SYS_ADMIN before Linux 5.8.
+    /// When the kernel refuses: it takes CAP_NET_ADMIN and CAP_BPF, or CAP_SYS_ADMIN before Linux 5.8.
     pub fn attach_to(&self, group: &Path) -> Result<(), Refusal> {
         let directory = File::open(group).map_err(Refusal::io("open", group))?;
         let program = self.load().map_err(Refusal::of("bpf", "BPF_PROG_LOAD"))?;
         let request = [descriptor(&directory), descriptor(&program), CGROUP_DEVICE, 0];
-        bpf(PROG_ATTACH, &request)
+        bpf(PROG_ATTACH, request)
             .map_err(Refusal::of("bpf", format!("BPF_PROG_ATTACH {}", group.display())))?;
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Program {
             code: self.0.as_ptr() as u64,
             license: c"GPL".as_ptr() as u64,
         };
-        let number = bpf(PROG_LOAD, &request)?;
+        let number = bpf(PROG_LOAD, request)?;
         // SAFETY: the kernel has just opened this descriptor for us, and nobody else knows it.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
     }
@@ -174,7 +174,7 @@ pub fn programs_at(group: &Path) -> Result<u32, Refusal> {
         count: 64,
         padding: 0,
     };
-    bpf(PROG_QUERY, &request)
+    bpf(PROG_QUERY, request)
         .map_err(Refusal::of("bpf", format!("BPF_PROG_QUERY {}", group.display())))?;
     // The kernel numbers programs from 1.
     Ok(u32::try_from(ids.iter().filter(|id| **id != 0).count()).unwrap_or(u32::MAX))
@@ -184,13 +184,21 @@ fn descriptor(file: &impl AsRawFd) -> u32 {
     u32::from_ne_bytes(file.as_raw_fd().to_ne_bytes())
 }
 
+/// The kernel may write beyond what it was asked for, as newer ones do: so much room there is.
+#[repr(C)]
+struct Request<T> {
+    asked: T,
+    room: [u64; 16],
+}
+
 /// The system call itself.
-fn bpf<T>(command: libc::c_long, request: &T) -> Result<i32, Errno> {
-    // SAFETY: `request` is alive during the call, and so is whatever it holds the address of. The
-    // kernel reads no more of it than its size, and writes only the list of `Query` and its count.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(request), size_of::<T>())
-    };
+fn bpf<T>(command: libc::c_long, asked: T) -> Result<i32, Errno> {
+    let mut request = Request { asked, room: [0; 16] };
+    let size = size_of::<Request<T>>();
+    // SAFETY: the request is alive during the call, and so is whatever it holds the address of. The
+    // kernel reads and writes within its size, and writes the list of `Query`.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(&mut request), size) };
     Errno::result(answer).map(|number| i32::try_from(number).unwrap_or_default())
 }
 // ANCHOR_END: bpf

@@ -103,6 +103,12 @@ pub fn claim_guarded(corner: &mut Corner) -> Result<()> {
     corner.claim()
 }
 
+/// Does something that must not be left half done: an interruption waits for its end.
+pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let _tidy = tidy();
+    work()
+}
+
 // ANCHOR: end_now
 /// Ends the program at once, with everything tidied up.
 pub fn end_now() -> ! {

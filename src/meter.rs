@@ -187,8 +187,9 @@ impl Meter {
     fn others(&self, start: &Look, now: &Look) -> f64 {
         let Some(used) = self.used else { return 0.0 };
         let pairs = now.processors.iter().zip(&start.processors);
-        let total: u64 = pairs.clone().map(|(now, start)| now.total - start.total).sum();
-        let busy: u64 = pairs.map(|(now, start)| now.busy - start.busy).sum();
+        let total: u64 =
+            pairs.clone().map(|(now, start)| now.total.saturating_sub(start.total)).sum();
+        let busy: u64 = pairs.map(|(now, start)| now.busy.saturating_sub(start.busy)).sum();
         let ours = used(&grown(&start.counters, &now.counters)) * TICKS_IN_A_SECOND;
         #[allow(clippy::cast_precision_loss)] // No machine runs that long.
         let (busy, total) = (busy as f64, total.max(1) as f64);

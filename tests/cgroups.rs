@@ -79,26 +79,6 @@ fn it_is_verified_and_nothing_is_left() {
     sandbox.assert_tidy();
 }
 
-/// Each experiment with a limit, again without it: then its proofs must not hold.
-#[test]
-fn without_their_limits_the_proofs_fail() {
-    if !can_limit("without_their_limits_the_proofs_fail") {
-        return;
-    }
-    let _alone = alone();
-    let (_corner, group) = a_group("workbench-T3stAb");
-    for (account, limit) in [
-        (Account::OutOfMemory, Limit::Memory(80 << 20)),
-        (Account::ForksRefused, Limit::Pids(20)),
-        (Account::Throttled, Limit::CpuQuota { quota: 5_000, period: 100_000 }),
-        (Account::Frozen, Limit::Frozen),
-    ] {
-        if group.part(limit.controller()).is_ok() {
-            assert_eq!(group.read(account).unwrap(), 0, "{account:?} of a group without limits");
-        }
-    }
-}
-
 /// A group with all controllers that this machine has, outside of any lesson.
 fn a_group(name: &str) -> (Corner, Group) {
     let hierarchies = Hierarchies::find().unwrap();

@@ -1,5 +1,7 @@
 //! The cap: so much of the processors, and no more.
 
+use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -7,13 +9,42 @@ use anyhow::Result;
 use super::sandbox::{Sandbox, processors};
 use crate::cgroup::{Account, Controller, Group, Limit};
 use crate::job::Job;
-use crate::lesson::Fix;
+use crate::lesson::{Fit, Fix};
 use crate::meter::{Counter, Meter};
 use crate::observation::Quantity;
 use crate::proof::Evidence;
 
 /// What is measured here.
 pub(super) const SHARE: Quantity = Quantity { what: "its share of the whole machine", unit: "%" };
+
+pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
+    let why = quota().ok().and_then(|quota| match sandbox.can_set(&[quota]) {
+        Fit::CouldNotLook(why) => Some(why),
+        _ => too_few_processors().or_else(|| capped_already(sandbox)),
+    });
+    match (why, sandbox.can(&[Controller::Cpuacct])) {
+        (Some(why), _) => Fit::CouldNotLook(why),
+        (None, fit) => fit,
+    }
+}
+
+/// Who may use one processor of eight cannot take a fifth of the machine (sched_setaffinity(2)).
+fn too_few_processors() -> Option<String> {
+    let (usable, all) = (thread::available_parallelism().ok()?.get(), processors().ok()?);
+    (u64::try_from(usable).ok()? * 4 < all)
+        .then(|| format!("this shell may use only {usable} of {all} processors"))
+}
+
+/// In a container, somebody may have set a cap above ours.
+fn capped_already(sandbox: &Sandbox) -> Option<String> {
+    let home = sandbox.hierarchies.usable(Controller::Cpu).ok()?.home().ok()?;
+    let files = ["cpu.max", "cpu.cfs_quota_us"].map(|name| home.join(name));
+    files.iter().find_map(|file| {
+        let said = fs::read_to_string(file).ok()?;
+        let is_capped = !said.starts_with("max") && !said.starts_with('-');
+        is_capped.then(|| format!("{} is {} already", file.display(), said.trim()))
+    })
+}
 
 // ANCHOR: cap
 /// Somebody for each processor who calculates a sum without end. The end comes after five seconds,

@@ -130,7 +130,8 @@ pub(super) fn nothing_is_handed_on(sandbox: &Sandbox) -> Result<Evidence> {
 }
 
 pub(super) fn hand_them_on(sandbox: &mut Sandbox) -> Result<Fix> {
-    let typed = sandbox.corner.hand_on(&sandbox.available(&Controller::ALL))?;
+    let controllers = sandbox.available(&Controller::ALL);
+    let typed = interrupt::undisturbed(|| sandbox.corner.hand_on(&controllers))?;
     let elsewhere =
         ("on v1".to_owned(), "nothing: each controller has a tree of its own".to_owned());
     Ok(Fix { article: None, typed: typed.join("; "), elsewhere: Some(elsewhere) })

@@ -30,7 +30,14 @@ pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
         let why = "only root may make a device node (mknod(2)) or decide about devices";
         return Fit::CouldNotLook(format!("{why}; what helps: sudo workbench …"));
     }
-    why_no_node(sandbox).map_or(Fit::Here, Fit::CouldNotLook)
+    why_no_node(sandbox).or_else(|| why_no_program(sandbox)).map_or(Fit::Here, Fit::CouldNotLook)
+}
+
+/// In version 2, who may not ask for the programs of a group may not attach one either.
+fn why_no_program(sandbox: &Sandbox) -> Option<String> {
+    let tree = sandbox.hierarchies.usable(Controller::Devices).ok()?;
+    let refusal = programs_at(tree.home().ok()?).err().filter(|_| tree.version == Version::V2);
+    refusal.map(|refusal| format!("{refusal}: it takes CAP_NET_ADMIN and CAP_BPF"))
 }
 
 /// Tries it: a file system may be mounted so that a device node on it opens nothing.

@@ -22,9 +22,12 @@ pub(super) const RATE: Quantity = Quantity { what: "written to the disk", unit: 
 const MIB: u32 = 1 << 20;
 
 pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
-    match (sandbox.can(&[Controller::Io]), &sandbox.disk) {
-        (Fit::Here, Err(why)) => Fit::CouldNotLook(why.clone()),
-        (fit, _) => fit,
+    match &sandbox.disk {
+        Ok(disk) => sandbox.can_set(&[Limit::WriteRate(disk.device, MIB.into())]),
+        Err(why) => match sandbox.can(&[Controller::Io]) {
+            Fit::Here => Fit::CouldNotLook(why.clone()),
+            fit => fit,
+        },
     }
 }
 

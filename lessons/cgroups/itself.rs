@@ -1,5 +1,7 @@
 //! A container can limit itself, if somebody lets it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -39,6 +41,10 @@ fn directory(sandbox: &Sandbox) -> PathBuf {
 /// The host sets the limit of the group, as always.
 pub(super) fn a_group_for_a_tenant(sandbox: &mut Sandbox) -> Result<()> {
     group(sandbox).create()?;
+    // Whatever the caller's umask is: the tenant has to pass.
+    let mode = Permissions::from_mode(0o755);
+    let directory = directory(sandbox);
+    fs::set_permissions(&directory, mode).map_err(Refusal::io("chmod", &directory))?;
     group(sandbox).set(&BOUND)
 }
 

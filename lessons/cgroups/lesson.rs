@@ -25,7 +25,7 @@ mod whole;
 
 use nix::errno::Errno;
 
-use crate::cgroup::Controller::{Cpu, Cpuacct, Freezer, Pids};
+use crate::cgroup::Controller::{Cpu, Cpuacct, Freezer};
 use crate::lesson::Attempt::{Measured, Runs};
 use crate::lesson::{Experiment, Fit, Leaves, Lesson, Proof, Round};
 use crate::observation::{Prediction, Range};
@@ -173,7 +173,7 @@ const CAP: Experiment<Sandbox> = Experiment {
     id: "cap",
     article: None,
     calls: &["set", "table"],
-    fits: |sandbox| sandbox.can(&[Cpu, Cpuacct]),
+    fits: cap::can_be_performed,
     stage: |_| Ok(()),
     attempt: Measured(cap::burn, cap::share_of_the_machine),
     rounds: &[Round {
@@ -332,7 +332,7 @@ const PIDS: Experiment<Sandbox> = Experiment {
     id: "pids",
     article: None,
     calls: &["explode"],
-    fits: |sandbox| sandbox.can(&[Pids]),
+    fits: |sandbox| sandbox.can_set(&[pids::BOUND]),
     stage: |_| Ok(()),
     attempt: Runs(pids::explode),
     rounds: &[Round {

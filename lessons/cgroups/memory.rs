@@ -19,7 +19,7 @@ const MEAL: u64 = 200 << 20;
 const FREE: u64 = 300 << 20;
 
 pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
-    if let Fit::CouldNotLook(why) = sandbox.can(&[Controller::Memory]) {
+    if let Fit::CouldNotLook(why) = sandbox.can_set(&[LIMIT]) {
         return Fit::CouldNotLook(why);
     }
     let why = too_little_is_free().or_else(|| limited_already(sandbox));
@@ -45,18 +45,14 @@ fn limited_already(sandbox: &Sandbox) -> Option<String> {
     (limit < FREE).then(|| format!("{file} is {limit} already, and the eater needs {MEAL}"))
 }
 
-/// Without the second limit, what is too much would be swapped and nobody would be killed.
+/// Without the second limit, what is too much would be swapped and nobody would be killed. That a
+/// kernel does not count swap is seen as soon as there is a group.
 fn swap_is_not_counted(sandbox: &Sandbox) -> Option<String> {
-    let part = sandbox.group.part(Controller::Memory).ok()?;
-    let home = sandbox.hierarchies.usable(Controller::Memory).ok()?.home().ok()?;
-    let has_swap = kib_of("SwapTotal").unwrap_or_default() > 0;
     let file = sandbox.group.file_of_limit(&NO_SWAP).ok()?;
-    let name = file.file_name()?;
-    // The top of version 2 has no limits at all; there, the new group will have them.
-    let is_there = home.join(name).exists() || part.directory.join(name).exists();
-    let is_missing = home.join("memory.limit_in_bytes").exists() && !is_there;
+    let is_missing = file.parent()?.exists() && !file.exists();
+    let has_swap = kib_of("SwapTotal").unwrap_or_default() > 0;
     (has_swap && is_missing).then(|| {
-        let name = name.to_string_lossy();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
         format!(
             "this kernel does not count swap ({name} is missing), so the eater would be swapped \
              and not killed; what helps: swapoff -a, or starting the kernel with swapaccount=1"

@@ -9,8 +9,8 @@ use nix::unistd::{SysconfVar, sysconf};
 use super::disk::Disk;
 use super::scope;
 use crate::ability::{Abilities, Ingredient};
-use crate::bench::Bench;
-use crate::cgroup::{Account, Controller, Corner, Group, Hierarchies, Limit};
+use crate::bench::{Bench, Sweep};
+use crate::cgroup::{Account, Controller, Corner, Group, Hierarchies, Limit, sweep_groups};
 use crate::container::{FileSystem, Recipe, Root};
 use crate::host::{self, Unmet, Usage};
 use crate::job::{Job, typed_path};
@@ -55,6 +55,21 @@ impl Sandbox {
         let absent =
             controllers.iter().find_map(|controller| self.hierarchies.usable(*controller).err());
         absent.map_or(Fit::Here, |absent| Fit::CouldNotLook(absent.to_string()))
+    }
+
+    /// Whether it also has the files for these limits. A kernel can be built without one or another;
+    /// that is seen as soon as there is a group.
+    pub(super) fn can_set(&self, limits: &[Limit]) -> Fit {
+        let controllers: Vec<Controller> = limits.iter().map(Limit::controller).collect();
+        if let Fit::CouldNotLook(why) = self.can(&controllers) {
+            return Fit::CouldNotLook(why);
+        }
+        let is_missing = |limit: &Limit| {
+            let file = self.group.file_of_limit(limit).ok()?;
+            let is_there = file.exists() || !file.parent()?.exists();
+            (!is_there).then(|| format!("this kernel has no {}", file.display()))
+        };
+        limits.iter().find_map(is_missing).map_or(Fit::Here, Fit::CouldNotLook)
     }
 
     /// A process of the host that has joined the group, with these controllers.
@@ -212,6 +227,8 @@ impl World for Sandbox {
         drop((tenant, witnesses));
         let mut left = remains.remove();
         drop((corner, disk));
+        // A run that ended before us may have left to us what we still needed.
+        let _ = sweep_groups(Sweep::Delete);
         left.extend(bench.tear_down());
         left
     }

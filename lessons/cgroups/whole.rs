@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result};
 
-use super::memory::{LIMIT, NO_SWAP};
+use super::cap;
+use super::memory::{self, LIMIT, NO_SWAP};
 use super::pids::{BOMB, BOUND};
-use super::sandbox::{Sandbox, processors};
+use super::sandbox::Sandbox;
 use crate::cgroup::{Controller, Limit};
 use crate::container::Recipe;
 use crate::job::Job;
@@ -21,7 +22,10 @@ pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
     if let Err(why) = &sandbox.container {
         return Fit::CouldNotLook(why.clone());
     }
-    sandbox.can(&[Controller::Memory, Controller::Pids])
+    match memory::can_be_performed(sandbox) {
+        Fit::Here => sandbox.can_set(&[BOUND]),
+        fit => fit,
+    }
 }
 
 /// The limits may have been set already; the container of this experiment needs them all.
@@ -33,10 +37,9 @@ pub(super) fn all_limits_at_once(sandbox: &mut Sandbox) -> Result<()> {
         group.set(&NO_SWAP)?;
     }
     group.set(&BOUND)?;
-    if sandbox.can(&[Controller::Cpu]) == Fit::Here {
-        // Half of the machine: with the article's 5 % it would take its time to introduce itself.
-        let quota = 50_000 * processors()?;
-        group.set(&Limit::CpuQuota { quota, period: 100_000 })?;
+    if cap::can_be_performed(sandbox) == Fit::Here {
+        // With the article's 5 %, it would take its time to introduce itself.
+        group.set(&Limit::CpuQuota { quota: 50_000, period: 100_000 })?;
     }
     Ok(())
 }

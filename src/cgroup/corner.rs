@@ -5,9 +5,9 @@
 //! garbage, and [`sweep_groups`](super::sweep_groups) finds it. What has to be put back when a
 //! corner goes away is written down in the corner itself, in the names of groups.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -112,6 +112,8 @@ fn claim(directory: &Path) -> Result<Flock<File>> {
             _ => {}
         }
         let Ok(open) = File::open(directory) else { continue };
+        // Whatever the caller's umask is: a tenant may have to pass.
+        let _ = open.set_permissions(Permissions::from_mode(0o755));
         match Flock::lock(open, FlockArg::LockExclusiveNonblock) {
             Ok(lock) if is_still_at(&lock, directory) => return Ok(lock),
             Ok(_) | Err((_, Errno::EWOULDBLOCK)) => {}
@@ -146,15 +148,14 @@ fn hand_on_at_home(spot: &Spot, names: &[&str], typed: &mut Vec<String>) -> Resu
     }
     let marker = spot.directory.join(format!("{GIVES_BACK}{}", ours.join(".")));
     fs::create_dir(&marker).map_err(Refusal::io("mkdir", &marker))?;
-    match control(&spot.home, '+', &ours) {
-        // A group that hands something on must have no processes of its own (cgroup-v2.rst, "No
-        // Internal Process Constraint"). They all go into a leaf, and come back at the end.
-        Err(refusal) if refusal.errno == Errno::EBUSY as i32 => {
-            typed.push(move_everybody(&spot.home, &spot.directory.join(OUTSIDE))?);
-            typed.push(control(&spot.home, '+', &ours)?);
-        }
-        done => typed.push(done?),
+    // A group that hands something on must have no processes of its own (cgroup-v2.rst, "No
+    // Internal Process Constraint"). They all go into a leaf, and come back at the end. Only the
+    // real root of the tree, which has no `cgroup.type`, is exempt.
+    let is_real_root = !spot.home.join("cgroup.type").exists();
+    if !is_real_root && !processes_in(&spot.home)?.is_empty() {
+        typed.push(move_everybody(&spot.home, &spot.directory.join(OUTSIDE))?);
     }
+    typed.push(control(&spot.home, '+', &ours)?);
     Ok(())
 }
 // ANCHOR_END: at_home

@@ -132,9 +132,10 @@ impl Hierarchies {
     pub fn find() -> Result<Self> {
         let file = Path::new("/proc/self/cgroup");
         let groups = fs::read_to_string(file).map_err(Refusal::io("open", file))?;
-        let mut found = Self::of_tables(&mount_table()?, &groups);
+        let mut mounts = mount_table()?;
         // A mount may be covered by another one, and then nothing of it can be seen.
-        found.0.retain(|hierarchy| hierarchy.top.join("cgroup.procs").exists());
+        mounts.retain(|mount| mount.point.join("cgroup.procs").exists());
+        let mut found = Self::of_tables(&mounts, &groups);
         for hierarchy in found.0.iter_mut().filter(|found| found.version == Version::V2) {
             let file = hierarchy.home().unwrap_or(&hierarchy.own).join("cgroup.controllers");
             let offered = fs::read_to_string(&file).map_err(Refusal::io("open", &file))?;

@@ -138,8 +138,12 @@ impl Spot {
                 remove_group(&group)?;
             }
         }
-        self.take_back()?;
+        let is_taken_back = self.take_back()?;
         if outside.exists() {
+            if !is_taken_back {
+                // They cannot come back yet. Whoever goes last will see to it.
+                return Ok(());
+            }
             move_all(&outside, &self.home)?;
             remove_group(&outside)?;
         }
@@ -161,22 +165,19 @@ impl Spot {
         Ok(())
     }
 
-    /// What was handed on for us is taken back, unless another run still needs it: then that one
-    /// will do it.
-    fn take_back(&self) -> Result<()> {
-        let names = markers_in(&self.directory);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for name in names {
+    /// What was handed on for us is taken back, unless somebody else needs it by now: another run,
+    /// or Docker. Says whether it could be.
+    fn take_back(&self) -> Result<bool> {
+        let mut is_taken_back = true;
+        for name in markers_in(&self.directory) {
             // Ours first: above, nothing can be taken back that is handed on further down.
-            let _ = control(&self.directory, '-', &[name]);
-            if let Err(refusal) = control(&self.home, '-', &[name]) {
-                let is_needed = markers_of_neighbours(self).iter().any(|other| other == name);
-                if !(is_needed && refusal.errno == Errno::EBUSY as i32) {
-                    return Err(refusal.into());
-                }
+            let _ = control(&self.directory, '-', &[&name]);
+            match control(&self.home, '-', &[&name]) {
+                Err(refusal) if refusal.errno == Errno::EBUSY as i32 => is_taken_back = false,
+                done => drop(done?),
             }
         }
-        Ok(())
+        Ok(is_taken_back)
     }
 }
 
