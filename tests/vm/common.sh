@@ -15,6 +15,18 @@ as_user() {
     setpriv --reuid=1000 --regid=1000 --init-groups env HOME=/home/learner USER=learner "$@"
 }
 
+# Somebody kills the lesson, at several moments; the next start has to tidy up.
+as_root_after_some_were_killed() {
+    for moment in 1 3 6 10; do
+        "$@" > /dev/null 2>&1 &
+        killed=$!
+        sleep "$moment"
+        kill -9 "$killed" 2> /dev/null || true
+        wait "$killed" || true
+    done
+    "$@"
+}
+
 # What is expected of each lesson, unless a cell says something else: it defines the function anew.
 # When such a function comes back, all is as expected, and `result` is what the table says.
 expect_of_chroot() { expect_verified_without ''; }

@@ -25,7 +25,7 @@ start_docker() {
 perform_every_lesson_in_a_container() {
     # `env` makes nobody of anybody else.
     if is_a_container; then
-        perform_every_lesson env
+        perform_every_lesson "${as_in_the_container-env}"
         return
     fi
     start_docker
