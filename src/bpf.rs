@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instruction {
     code: u8,
-    /// The destination in the lower half, the source in the upper.
+    /// The destination in the lower half, the source in the upper (on little-endian machines).
     registers: u8,
     offset: i16,
     number: i32,

@@ -18,8 +18,8 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
-use crate::bench::{self, AWAY, Bench};
-use crate::cgroup::{Corner, Remains};
+use crate::bench::{self, AWAY, Bench, Sweep};
+use crate::cgroup::{Corner, Remains, sweep_groups};
 use crate::refusal::Refusal;
 use crate::terminal::page::is_dumb;
 
@@ -87,7 +87,7 @@ pub fn unwatch() -> Result<(), Refusal> {
 /// # Errors
 /// Those of `set_up`.
 pub fn guarded(set_up: impl FnOnce() -> Result<Bench>) -> Result<Bench> {
-    let mut tidy = tidy();
+    let mut tidy = tidy_unless_ending();
     let bench = set_up()?;
     tidy.directories.push(bench.path().to_owned());
     Ok(bench)
@@ -98,14 +98,14 @@ pub fn guarded(set_up: impl FnOnce() -> Result<Bench>) -> Result<Bench> {
 /// # Errors
 /// Those of the kernel.
 pub fn claim_guarded(corner: &mut Corner) -> Result<()> {
-    let mut tidy = tidy();
+    let mut tidy = tidy_unless_ending();
     tidy.groups = Some(corner.remains());
     corner.claim()
 }
 
 /// Does something that must not be left half done: an interruption waits for its end.
 pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
-    let _tidy = tidy();
+    let _tidy = tidy_unless_ending();
     work()
 }
 
@@ -124,6 +124,8 @@ pub fn end_now() -> ! {
     groups.thaw();
     end_all_but(&not_ours);
     let mut left = groups.remove();
+    // A run that ended before us may have left to us what we still needed.
+    let _ = sweep_groups(Sweep::Delete);
     left.extend(directories.into_iter().filter_map(delete));
     restore_terminal();
     match left.is_empty() {
@@ -193,6 +195,18 @@ pub fn children() -> Vec<Pid> {
 
 fn complain(what: &str) {
     let _ = writeln!(io::stderr(), "workbench: {what}");
+}
+
+/// Whoever comes when the program is ending already must not begin anything.
+fn tidy_unless_ending() -> MutexGuard<'static, Tidy> {
+    let tidy = tidy();
+    if IS_ENDING.load(Ordering::SeqCst) {
+        // Not while we have it: it is needed for the end.
+        drop(tidy);
+        wait_if_ending();
+        return self::tidy();
+    }
+    tidy
 }
 
 fn tidy() -> MutexGuard<'static, Tidy> {

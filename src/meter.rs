@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use nix::sched::sched_getaffinity;
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 use crate::job::Job;
@@ -98,17 +98,21 @@ impl Meter {
     ) -> Result<Measured> {
         (self.reset)()?;
         let began = Instant::now();
-        let mut start = self.look(began)?;
+        let at_first = self.look(began)?;
+        let (mut start, mut last) = (at_first.clone(), at_first.clone());
         let mut running = launcher.begin(job)?;
-        let mut last = start.clone();
         let mut is_warm = false;
         loop {
             let left = self.warm_up.saturating_sub(began.elapsed());
             let at_most = if is_warm { BETWEEN_LOOKS } else { left.min(BETWEEN_LOOKS) };
             let ended = running.wait_for(at_most)?;
             let now = self.look(began)?;
-            let value = self.value_of(&start, &now);
             let seen = now.elapsed.saturating_sub(start.elapsed);
+            if ended.is_some() && seen < self.least {
+                // It was over before it was under way: then all of it counts.
+                start = at_first.clone();
+            }
+            let value = self.value_of(&start, &now);
             let is_clear = is_warm && seen >= self.least && is_expected(value);
             let is_last = ended.is_some() || is_clear || is_warm && seen >= self.most;
             let bars = self.bars(&last, &now);
@@ -212,7 +216,10 @@ pub fn idlest_processor() -> Result<usize> {
     let idlest = usable.min_by(|(now, before), (other, once)| {
         now.busy_since(before).total_cmp(&other.busy_since(once))
     });
-    idlest.map(|(now, _)| now.number).context("no processor may be used")
+    // In some containers, /proc/stat has numbers of its own.
+    let first = || (0..CpuSet::count()).find(|number| allowed.is_set(*number).unwrap_or_default());
+    let idlest = idlest.map(|(now, _)| now.number).or_else(first);
+    idlest.context("no processor may be used")
 }
 
 /// All counters at one moment.

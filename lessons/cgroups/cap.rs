@@ -1,6 +1,6 @@
 //! The cap: so much of the processors, and no more.
 
-use std::fs;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -36,14 +36,13 @@ fn too_few_processors() -> Option<String> {
 }
 
 /// In a container, somebody may have set a cap above ours.
-fn capped_already(sandbox: &Sandbox) -> Option<String> {
-    let home = sandbox.hierarchies.usable(Controller::Cpu).ok()?.home().ok()?;
-    let files = ["cpu.max", "cpu.cfs_quota_us"].map(|name| home.join(name));
-    files.iter().find_map(|file| {
-        let said = fs::read_to_string(file).ok()?;
-        let is_capped = !said.starts_with("max") && !said.starts_with('-');
-        is_capped.then(|| format!("{} is {} already", file.display(), said.trim()))
-    })
+pub(super) fn capped_already(sandbox: &Sandbox) -> Option<String> {
+    let files =
+        ["cpu.max", "cpu.cfs_quota_us"].map(|name| sandbox.said_above(Controller::Cpu, name));
+    let is_capped =
+        |(_, said): &(PathBuf, String)| !said.starts_with("max") && !said.starts_with('-');
+    let (file, said) = files.into_iter().flatten().find(is_capped)?;
+    Some(format!("{} is {} already", file.display(), said.trim()))
 }
 
 // ANCHOR: cap

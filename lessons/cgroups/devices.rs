@@ -30,7 +30,15 @@ pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
         let why = "only root may make a device node (mknod(2)) or decide about devices";
         return Fit::CouldNotLook(format!("{why}; what helps: sudo workbench …"));
     }
-    why_no_node(sandbox).or_else(|| why_no_program(sandbox)).map_or(Fit::Here, Fit::CouldNotLook)
+    let why = why_no_node(sandbox).or_else(|| why_no_program(sandbox));
+    why.or_else(|| decided_already(sandbox)).map_or(Fit::Here, Fit::CouldNotLook)
+}
+
+/// In version 1, a group inherits the list of the one above.
+fn decided_already(sandbox: &Sandbox) -> Option<String> {
+    let lists = sandbox.said_above(Controller::Devices, "devices.list");
+    let (file, _) = lists.into_iter().find(|(_, said)| !said.starts_with("a *:* rwm"))?;
+    Some(format!("{} allows only some devices already", file.display()))
 }
 
 /// In version 2, who may not ask for the programs of a group may not attach one either.

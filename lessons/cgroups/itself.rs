@@ -26,6 +26,7 @@ pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
         Fit::Here if !geteuid().is_root() => {
             Fit::Elsewhere("root; yours was handed over to you: the whole lesson is the proof")
         }
+        Fit::Here => sandbox.has(&["setpriv"]),
         fit => fit,
     }
 }

@@ -25,7 +25,7 @@ mod whole;
 
 use nix::errno::Errno;
 
-use crate::cgroup::Controller::{Cpu, Cpuacct, Freezer};
+use crate::cgroup::Controller::Freezer;
 use crate::lesson::Attempt::{Measured, Runs};
 use crate::lesson::{Experiment, Fit, Leaves, Lesson, Proof, Round};
 use crate::observation::{Prediction, Range};
@@ -195,7 +195,7 @@ const WEIGHT: Experiment<Sandbox> = Experiment {
     id: "weight",
     article: Some("cat /sys/fs/cgroup/cpu/sandbox/cpu.shares"),
     calls: &["set", "table"],
-    fits: |sandbox| sandbox.can(&[Cpu, Cpuacct]),
+    fits: weight::can_be_performed,
     stage: weight::two_groups_and_one_processor,
     attempt: Measured(weight::burn_in_both, weight::heavy_to_light),
     rounds: &[Round {
@@ -214,7 +214,7 @@ const ALONE: Experiment<Sandbox> = Experiment {
     id: "alone",
     article: None,
     calls: &[],
-    fits: |sandbox| sandbox.can(&[Cpu, Cpuacct]),
+    fits: weight::can_be_alone,
     stage: |_| Ok(()),
     attempt: Measured(weight::burn_in_the_light_one, weight::share_of_one_processor),
     rounds: &[],
@@ -257,7 +257,7 @@ const IO: Experiment<Sandbox> = Experiment {
     rounds: &[Round {
         id: "no-brake",
         article: None,
-        predict: Prediction::Measures(io::RATE, Range::AtLeast(4.0)),
+        predict: Prediction::Measures(io::RATE, Range::AtLeast(2.0)),
         cause: io::nobody_has_set_a_rate,
         fix: io::set_a_rate,
     }],
@@ -332,7 +332,7 @@ const PIDS: Experiment<Sandbox> = Experiment {
     id: "pids",
     article: None,
     calls: &["explode"],
-    fits: |sandbox| sandbox.can_set(&[pids::BOUND]),
+    fits: pids::can_be_performed,
     stage: |_| Ok(()),
     attempt: Runs(pids::explode),
     rounds: &[Round {

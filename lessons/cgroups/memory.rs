@@ -36,13 +36,14 @@ fn too_little_is_free() -> Option<String> {
 
 /// In a container, somebody may have set a limit above ours.
 fn limited_already(sandbox: &Sandbox) -> Option<String> {
-    let home = sandbox.hierarchies.usable(Controller::Memory).ok()?.home().ok()?;
-    let files = ["memory.max", "memory.limit_in_bytes"].map(|name| home.join(name));
-    let (file, limit) = files.iter().find_map(|file| {
-        Some((file, fs::read_to_string(file).ok()?.trim().parse::<u64>().ok()?))
-    })?;
+    let names = ["memory.max", "memory.limit_in_bytes"];
+    let files = names.map(|name| sandbox.said_above(Controller::Memory, name));
+    let limits = files.into_iter().flatten();
+    let mut limits =
+        limits.filter_map(|(file, said)| Some((file, said.trim().parse::<u64>().ok()?)));
+    let (file, limit) = limits.find(|(_, limit)| *limit < FREE)?;
     let file = file.display();
-    (limit < FREE).then(|| format!("{file} is {limit} already, and the eater needs {MEAL}"))
+    Some(format!("{file} is {limit} already, and the eater needs {MEAL}"))
 }
 
 /// Without the second limit, what is too much would be swapped and nobody would be killed. That a

@@ -1,6 +1,7 @@
 //! The world of the lesson: the article's group, who lives in it, and what this host has for it.
 
 use std::cell::RefCell;
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -70,6 +71,23 @@ impl Sandbox {
             (!is_there).then(|| format!("this kernel has no {}", file.display()))
         };
         limits.iter().find_map(is_missing).map_or(Fit::Here, Fit::CouldNotLook)
+    }
+
+    /// A file of the groups above ours, from the nearest on: its path, and what it says.
+    pub(super) fn said_above(&self, controller: Controller, name: &str) -> Vec<(PathBuf, String)> {
+        let Ok(tree) = self.hierarchies.usable(controller) else { return Vec::new() };
+        let files = tree.above().map(|group| group.join(name));
+        files.filter_map(|file| Some((file.clone(), fs::read_to_string(file).ok()?))).collect()
+    }
+
+    /// Whether this host has these programs.
+    #[allow(clippy::unused_self)] // It is this host.
+    pub(super) fn has(&self, programs: &[&str]) -> Fit {
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let is_missing =
+            |name: &&&str| !std::env::split_paths(&paths).any(|place| place.join(name).is_file());
+        let missing = programs.iter().find(is_missing);
+        missing.map_or(Fit::Here, |name| Fit::CouldNotLook(format!("{name} is not installed")))
     }
 
     /// A process of the host that has joined the group, with these controllers.

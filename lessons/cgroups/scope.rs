@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 use nix::unistd::geteuid;
 
-use crate::cgroup::{Controller, Hierarchies};
+use crate::cgroup::{Hierarchies, Hierarchy, Version};
 use crate::refusal::Refusal;
 
 /// Set in the program that runs in a scope: to ask again would be of no use.
@@ -40,11 +40,12 @@ pub(super) fn ask_for_one() -> Result<()> {
 const SCOPE: [&str; 7] =
     ["systemd-run", "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes"];
 
-/// Only where no group can be made as things are.
+/// Not for root. And not where version 1 alone is mounted: there systemd has nothing to hand over.
+/// A group that is ours by accident, such as a terminal's own scope, was handed over to nobody.
 fn could_help() -> Result<bool> {
-    let hierarchies = Hierarchies::find()?;
-    let can_already = Controller::ALL.iter().any(|one| hierarchies.usable(*one).is_ok());
-    Ok(!can_already && !geteuid().is_root() && env::var_os(IN_SCOPE).is_none())
+    let is_new = |tree: &Hierarchy| tree.version == Version::V2;
+    let has_new = Hierarchies::find()?.iter().any(is_new);
+    Ok(has_new && !geteuid().is_root() && env::var_os(IN_SCOPE).is_none())
 }
 
 /// Whether there is a systemd that gives us one.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::cap::time_of;
+use super::cap::{capped_already, time_of};
 use super::sandbox::{Sandbox, fix_of, says};
-use crate::cgroup::{Group, Limit};
+use crate::cgroup::{Controller, Group, Limit};
 use crate::container::Recipe;
 use crate::job::{Job, typed_paths};
-use crate::lesson::Fix;
+use crate::lesson::{Fit, Fix};
 use crate::meter::{Meter, idlest_processor};
 use crate::observation::Quantity;
 use crate::proof::Evidence;
@@ -19,10 +19,27 @@ pub(super) const RATIO: Quantity = Quantity { what: "heavy's time, divided by li
 /// What is measured while one of them does.
 pub(super) const SHARE: Quantity = Quantity { what: "light's share of one processor", unit: "%" };
 
+pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
+    match (sandbox.can_set(&[LIGHTER]), sandbox.can(&[Controller::Cpuacct])) {
+        (Fit::Here, Fit::Here) => sandbox.has(&["taskset"]),
+        (Fit::Here, fit) | (fit, _) => fit,
+    }
+}
+
+/// Whether a whole processor can be had at all.
+pub(super) fn can_be_alone(sandbox: &Sandbox) -> Fit {
+    match (can_be_performed(sandbox), capped_already(sandbox)) {
+        (Fit::Here, Some(why)) => Fit::CouldNotLook(why),
+        (fit, _) => fit,
+    }
+}
+
 /// Both will want the same processor, the one that is the least busy now. The cap of the step
 /// before is lifted: in version 2 it would slow down whatever else joins the group.
 pub(super) fn two_groups_and_one_processor(sandbox: &mut Sandbox) -> Result<()> {
-    sandbox.group.set(&Limit::NoCpuQuota)?;
+    if sandbox.group.file_of_limit(&Limit::NoCpuQuota)?.exists() {
+        sandbox.group.set(&Limit::NoCpuQuota)?;
+    }
     sandbox.heavy.create()?;
     sandbox.light.create()?;
     sandbox.processor = idlest_processor()?;

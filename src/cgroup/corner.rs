@@ -80,7 +80,7 @@ impl Corner {
             let names: Vec<&str> = wanted.filter_map(|wanted| wanted.to_hand_on()).collect();
             if hierarchy.version == Version::V2 && !names.is_empty() {
                 hand_on_at_home(spot, &names, &mut typed)?;
-                typed.push(control(&spot.directory, '+', &names)?);
+                typed.push(hand_on_in(&spot.directory, &names)?);
             }
         }
         Ok(typed)
@@ -155,17 +155,35 @@ fn hand_on_at_home(spot: &Spot, names: &[&str], typed: &mut Vec<String>) -> Resu
     if !is_real_root && !processes_in(&spot.home)?.is_empty() {
         typed.push(move_everybody(&spot.home, &spot.directory.join(OUTSIDE))?);
     }
-    typed.push(control(&spot.home, '+', &ours)?);
+    typed.push(hand_on_in(&spot.home, &ours)?);
     Ok(())
 }
 // ANCHOR_END: at_home
 
-/// `echo +cpu +memory > GROUP/cgroup.subtree_control`; returns what was typed.
-pub(super) fn control(group: &Path, sign: char, names: &[&str]) -> Result<String, Refusal> {
+/// All at once if the kernel takes them so, and else as many as it takes: a process of a real-time
+/// class may stand in the way of one (cgroup-v2.rst, "CPU").
+fn hand_on_in(group: &Path, names: &[&str]) -> Result<String, Refusal> {
+    let Err(refusal) = control(group, '+', names) else {
+        return Ok(typed_control(group, '+', names));
+    };
+    let is_taken = |name: &&&str| control(group, '+', &[**name]).is_ok();
+    let taken: Vec<&str> = names.iter().filter(is_taken).copied().collect();
+    if taken.is_empty() { Err(refusal) } else { Ok(typed_control(group, '+', &taken)) }
+}
+
+/// Writes `+cpu +memory` into a group's `cgroup.subtree_control`, or takes them back.
+pub(super) fn control(group: &Path, sign: char, names: &[&str]) -> Result<(), Refusal> {
+    write(&group.join("cgroup.subtree_control"), &signed(sign, names))
+}
+
+fn typed_control(group: &Path, sign: char, names: &[&str]) -> String {
     let file = group.join("cgroup.subtree_control");
+    format!("echo '{}' > {}", signed(sign, names), typed_path(&file))
+}
+
+fn signed(sign: char, names: &[&str]) -> String {
     let words: Vec<String> = names.iter().map(|name| format!("{sign}{name}")).collect();
-    write(&file, &words.join(" "))?;
-    Ok(format!("echo '{}' > {}", words.join(" "), typed_path(&file)))
+    words.join(" ")
 }
 
 /// Moves all processes of a group into a new one below it, also those that are born meanwhile.
@@ -190,5 +208,6 @@ pub(super) fn move_all(from: &Path, to: &Path) -> Result<(), Refusal> {
             }
         }
     }
-    Ok(())
+    let object = from.display().to_string();
+    Err(Refusal { call: "move everybody out of".into(), object, errno: Errno::EBUSY as i32 })
 }

@@ -138,7 +138,8 @@ impl Hierarchies {
         let mut found = Self::of_tables(&mounts, &groups);
         for hierarchy in found.0.iter_mut().filter(|found| found.version == Version::V2) {
             let file = hierarchy.home().unwrap_or(&hierarchy.own).join("cgroup.controllers");
-            let offered = fs::read_to_string(&file).map_err(Refusal::io("open", &file))?;
+            // A group that was removed meanwhile has nothing to offer.
+            let offered = fs::read_to_string(&file).unwrap_or_default();
             hierarchy.controllers.retain(|controller| {
                 // What need not be handed on is in every group.
                 let offer = |name| offered.split_whitespace().any(|word| word == name);
@@ -152,7 +153,10 @@ impl Hierarchies {
     /// The trees that two files of `/proc` tell of. A tree that is mounted twice counts once.
     pub fn of_tables(mounts: &[Mount], groups: &str) -> Self {
         let mut found: Vec<Hierarchy> = Vec::new();
-        for mount in mounts {
+        // Of two mounts of one tree, the one that can be written.
+        let is_read_only = |mount: &&Mount| mount.options.split(',').any(|option| option == "ro");
+        let (closed, open): (Vec<&Mount>, Vec<&Mount>) = mounts.iter().partition(is_read_only);
+        for mount in open.into_iter().chain(closed) {
             let Some(hierarchy) = Hierarchy::of_mount(mount, groups) else { continue };
             let same = |other: &Hierarchy| {
                 (other.version, &other.controllers) == (hierarchy.version, &hierarchy.controllers)
@@ -227,7 +231,8 @@ impl Hierarchies {
         } else if is_off {
             let why =
                 format!("this kernel was started without the controller {name} (/proc/cgroups)");
-            (why, format!("start it with cgroup_enable={name}"))
+            let on_a_pi = format!("on a Raspberry Pi, with cgroup_enable={name}");
+            (why, format!("start it without cgroup_disable={name}; {on_a_pi}"))
         } else if is_known {
             let why =
                 format!("the controller {name} is in no tree that is mounted here (/proc/cgroups)");
@@ -255,6 +260,11 @@ impl Hierarchy {
             "cgroup2" => (Version::V2, Controller::ALL.to_vec()),
             _ => return None,
         };
+        // Made outside of our cgroup namespace, a mount shows what we may not see (its root begins
+        // with `/..`), and the paths of our groups mean nothing there (cgroup_namespaces(7)).
+        if mount.root.starts_with("/..") {
+            return None;
+        }
         let own = own_group(&controllers, version, groups).unwrap_or("/");
         // A mount may show a part of the tree only: then a path of the tree begins with that part.
         let below = Path::new(own).strip_prefix(&mount.root).unwrap_or(Path::new(""));
@@ -288,6 +298,12 @@ impl Hierarchy {
         places.into_iter().find(is_ours).ok_or_else(|| self.not_ours())
     }
     // ANCHOR_END: home
+
+    /// The groups from our home up to the top that can be seen: each of them may limit us.
+    pub fn above(&self) -> impl Iterator<Item = &Path> {
+        let home = self.home().unwrap_or(&self.own);
+        home.ancestors().take_while(|group| group.starts_with(&self.top))
+    }
 
     fn read_only(&self) -> Absent {
         let top = self.top.display();

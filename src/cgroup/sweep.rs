@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
@@ -56,8 +56,15 @@ impl Remains {
 
     /// Removes every group, puts back what was changed above, and says what could not be removed.
     pub fn remove(&self) -> Vec<String> {
-        let failed = |spot: &Spot| spot.remove().err().map(|error| format!("{error:#}"));
-        self.0.iter().filter_map(failed).collect()
+        // What another run still needs, that one will remove at its end.
+        let is_left_to_another = |spot: &&Spot| !markers_of_neighbours(spot).is_empty();
+        let (others, ours): (Vec<_>, Vec<_>) = self.0.iter().partition(is_left_to_another);
+        let failed = |spot: &&Spot| spot.remove().err().map(|error| format!("{error:#}"));
+        let left = ours.iter().filter_map(failed).collect();
+        for spot in others {
+            let _ = spot.remove();
+        }
+        left
     }
 }
 
@@ -141,8 +148,7 @@ impl Spot {
         let is_taken_back = self.take_back()?;
         if outside.exists() {
             if !is_taken_back {
-                // They cannot come back yet. Whoever goes last will see to it.
-                return Ok(());
+                return Err(self.is_needed());
             }
             move_all(&outside, &self.home)?;
             remove_group(&outside)?;
@@ -154,6 +160,16 @@ impl Spot {
         remove_group(&self.directory)
     }
     // ANCHOR_END: remove
+
+    /// Those who had to leave cannot come back as long as somebody else hands controllers on.
+    fn is_needed(&self) -> Error {
+        let (outside, home) = (self.directory.join(OUTSIDE), self.home.display());
+        let outside = outside.display();
+        anyhow!(
+            "{outside} is kept: another run, or Docker, still uses what was handed on in {home}; \
+             when it has ended, `workbench clean` brings back who is there"
+        )
+    }
 
     /// A learner may have moved a shell of theirs into a group. It goes where we came from.
     fn empty(&self, group: &Path) -> Result<()> {

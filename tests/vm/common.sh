@@ -27,6 +27,18 @@ as_root_after_some_were_killed() {
     "$@"
 }
 
+# Two at the same time: what one hands on and takes back is the other's as well. Both have to end as
+# expected.
+as_two_at_once() {
+    "$@" > /tmp/other 2>&1 &
+    other=$!
+    sleep 5
+    both=0
+    "$@" || both=$?
+    wait "$other" || { both=$? && cat /tmp/other; }
+    return "$both"
+}
+
 # What is expected of each lesson, unless a cell says something else: it defines the function anew.
 # When such a function comes back, all is as expected, and `result` is what the table says.
 expect_of_chroot() { expect_verified_without ''; }
