@@ -247,6 +247,9 @@ impl Terminal {
             self.command(&step)?;
         }
         for (kind, title) in [(Leaves::Proven, "Proven"), (Leaves::Open, "Still open")] {
+            if !self.remains.iter().any(|(leaves, _)| *leaves == kind) {
+                continue;
+            }
             self.page.prose(&format!("**{title}**"))?;
             for (_, text) in self.remains.iter().filter(|(leaves, _)| *leaves == kind) {
                 self.page.passage(&format!("- {text}"))?;

@@ -29,23 +29,19 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Every group of this machine, and what each group of version 2 hands on.
+/// Every group of ours on this machine, and what the groups above them hand on.
 fn groups_of_the_machine() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for hierarchy in Hierarchies::find().unwrap().iter() {
-        look_into(&hierarchy.top, &mut found);
-    }
-    found
-}
-
-fn look_into(group: &Path, found: &mut BTreeSet<String>) {
-    let handed_on = fs::read_to_string(group.join("cgroup.subtree_control")).unwrap_or_default();
-    found.insert(format!("{}: {handed_on}", group.display()));
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            look_into(&entry.path(), found);
+        let file = hierarchy.top.join("cgroup.subtree_control");
+        let handed_on = fs::read_to_string(file).unwrap_or_default();
+        found.insert(format!("{}: {handed_on}", hierarchy.top.display()));
+        for entry in fs::read_dir(&hierarchy.top).unwrap().flatten() {
+            let is_ours = entry.file_name().to_string_lossy().starts_with("workbench-");
+            found.extend(is_ours.then(|| entry.path().display().to_string()));
         }
     }
+    found
 }
 
 fn experiments(ran: &Ran) -> Vec<serde_json::Value> {

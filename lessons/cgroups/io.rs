@@ -47,7 +47,7 @@ pub(super) fn bytes_in_a_second(sandbox: &Sandbox) -> Result<Meter> {
     let read = move || Ok(length(&written)? as f64 / f64::from(MIB));
     Ok(Meter {
         quantity: RATE,
-        counters: vec![Counter { label: "sandbox".into(), read: Box::new(read), full: 100.0 }],
+        counters: vec![Counter { label: "of 1 GiB/s".into(), read: Box::new(read), full: 1024.0 }],
         value: Box::new(|grown, seconds| grown[0] / seconds),
         used: None,
         reset: Box::new(move || Ok(File::create(&old).map(drop)?)),

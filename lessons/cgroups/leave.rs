@@ -12,6 +12,7 @@ use crate::witness::{Witnesses, waiting_bash};
 
 /// Somebody has been forgotten there.
 pub(super) fn somebody_is_still_there(sandbox: &mut Sandbox) -> Result<()> {
+    sandbox.whole = None;
     sandbox.witnesses.replace(Witnesses::default());
     let recipe = sandbox.in_group(&Controller::ALL);
     sandbox.tenant = Some(sandbox.launcher.hold(&waiting_bash(&recipe))?);

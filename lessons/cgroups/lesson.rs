@@ -406,6 +406,7 @@ const WHOLE: Experiment<Sandbox> = Experiment {
         Proof { side: Side::Inside, ask: whole::it_cannot_eat_too_much },
         Proof { side: Side::Outside, ask: whole::all_eight_are_its_own },
         Proof { side: Side::Outside, ask: whole::it_is_in_the_group },
+        Proof { side: Side::Outside, ask: whole::its_limits_are_written_down },
     ],
     leaves: Leaves::Proven,
 };

@@ -37,6 +37,8 @@ pub struct Sandbox {
     pub(super) processor: usize,
     /// The container of the last lesson, or why this host cannot have it.
     pub(super) container: Result<Recipe, String>,
+    /// The same container with all limits, while it is the subject.
+    pub(super) whole: Option<Recipe>,
     /// A process that lives in the group, or is about to.
     pub(super) tenant: Option<Held>,
     /// Its child.
@@ -193,6 +195,7 @@ impl World for Sandbox {
             light: group("light").only(&[Controller::Cpu, Controller::Cpuacct]),
             processor: 0,
             container: container(&launcher, root),
+            whole: None,
             tenant: None,
             child: None,
             disk: Disk::find(&bench),
@@ -215,19 +218,28 @@ impl World for Sandbox {
         &self.launcher
     }
 
-    /// A shell of the host. It is in no group of ours: the host sets the limits.
+    /// A shell of the host, which sets the limits and is in no group of ours; or one in the whole
+    /// container, where there is one.
     fn shell(&mut self) -> Result<Shell> {
-        let variable = |controller: Controller| {
+        let directory = |controller: Controller| {
             self.group.directory(controller).unwrap_or(self.bench.path()).as_os_str().to_owned()
         };
-        let mut variables = vec![("PS1", "[host] \\w \\$ ".into())];
-        for (name, controller) in
-            [("CPU", Controller::Cpu), ("MEMORY", Controller::Memory), ("PIDS", Controller::Pids)]
-        {
-            variables.push((name, variable(controller)));
-        }
-        let job = Job::new(&Recipe::default(), &["bash", "--norc", "--noprofile"]);
-        Ok(Shell { job, variables })
+        let names = [
+            ("CPU", Controller::Cpu),
+            ("MEMORY", Controller::Memory),
+            ("IO", Controller::Io),
+            ("DEVICES", Controller::Devices),
+            ("FREEZER", Controller::Freezer),
+            ("PIDS", Controller::Pids),
+        ];
+        let variables = names.map(|(name, controller)| (name, directory(controller)));
+        let (recipe, prompt) = match &self.whole {
+            Some(container) => (container.clone(), "[container] \\w \\$ "),
+            None => (Recipe::default(), "[host] \\w \\$ "),
+        };
+        let job = Job::new(&recipe, &["bash", "--norc", "--noprofile"]);
+        let prompt = ("PS1", prompt.into());
+        Ok(Shell { job, variables: variables.into_iter().chain([prompt]).collect() })
     }
 
     fn set_the_stage_again(&mut self, step: &str) -> Result<()> {

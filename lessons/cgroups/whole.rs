@@ -15,9 +15,6 @@ use crate::observation::Observation;
 use crate::proof::{self, Evidence, Is};
 use crate::witness;
 
-const LIMITED: [Controller; 4] =
-    [Controller::Cpu, Controller::Cpuacct, Controller::Memory, Controller::Pids];
-
 pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
     if let Err(why) = &sandbox.container {
         return Fit::CouldNotLook(why.clone());
@@ -41,12 +38,13 @@ pub(super) fn all_limits_at_once(sandbox: &mut Sandbox) -> Result<()> {
         // With the article's 5 %, it would take its time to introduce itself.
         group.set(&Limit::CpuQuota { quota: 50_000, period: 100_000 })?;
     }
+    sandbox.whole = Some(container(sandbox));
     Ok(())
 }
 
 /// The container of the last lesson, born in the group of this one.
 fn container(sandbox: &Sandbox) -> Recipe {
-    let groups = sandbox.in_group(&sandbox.available(&LIMITED)).groups;
+    let groups = sandbox.in_group(&sandbox.available(&Controller::ALL)).groups;
     Recipe { groups, ..sandbox.container.clone().unwrap_or_default() }
 }
 
@@ -96,6 +94,15 @@ fn witness(sandbox: &Sandbox) -> Result<u32> {
 /// The walls of the last lesson.
 pub(super) fn all_eight_are_its_own(sandbox: &Sandbox) -> Result<Evidence> {
     Ok(proof::namespaces_are(witness(sandbox)?, Namespaces::of(&Namespace::ALL)))
+}
+
+/// What is written there is what was promised.
+pub(super) fn its_limits_are_written_down(sandbox: &Sandbox) -> Result<Evidence> {
+    if cap::can_be_performed(sandbox) == Fit::Here {
+        let is_half = |said: &str| said.split(' ').next() == Some("50000");
+        return sandbox.says(&Limit::CpuQuota { quota: 50_000, period: 100_000 }, is_half);
+    }
+    sandbox.says(&BOUND, |said| said == "20")
 }
 
 /// And the limits of this one.

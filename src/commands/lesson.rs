@@ -180,15 +180,13 @@ fn face(format: Format, pace: Pace, lesson: &str) -> Box<dyn Face> {
     }
 }
 
-/// The lesson that follows, or a way to go on with this one by hand.
+/// The lesson that follows; after the last one, a shell in the whole container.
 fn next_command(name: &str) -> String {
-    let mut rest = CONTENTS.iter().skip_while(|lesson| lesson.name != name);
-    let this = rest.next();
-    match (rest.next(), this.and_then(|lesson| (lesson.steps)().last().copied())) {
-        (Some(next), _) => format!("workbench lesson {}", next.name),
-        (None, Some(step)) => format!("workbench lesson {name} --shell-at {step}"),
-        (None, None) => "workbench lesson".to_owned(),
-    }
+    let next = CONTENTS.iter().skip_while(|lesson| lesson.name != name).nth(1);
+    next.map_or_else(
+        || format!("workbench lesson {name} --shell-at whole"),
+        |next| format!("workbench lesson {}", next.name),
+    )
 }
 
 /// Not here: what was tried, why not, and what helps. Everything else that failed is an error.

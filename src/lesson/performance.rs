@@ -2,7 +2,7 @@
 
 use anyhow::{Error, Result};
 
-use super::{Attempt, Ending, Experiment, Fit, Lesson, Round, Route, Shell, World};
+use super::{Attempt, Ending, Experiment, Fit, Fix, Lesson, Round, Route, Shell, World};
 use crate::face::{Event, Face, Guess, Next, Pause};
 use crate::interrupt;
 use crate::job::Job;
@@ -39,6 +39,7 @@ pub fn perform<W: World>(
         is_told: false,
         total,
         step: 0,
+        fixed: None,
         measured: Vec::new(),
     };
     let halted = performance.play(experiments);
@@ -77,6 +78,8 @@ struct Performance<'a, W: 'static> {
     /// Its number, from 1.
     step: usize,
     total: usize,
+    /// The last fix of this experiment, and its words: a step is not understood without it.
+    fixed: Option<(Fix, String)>,
     /// What was measured in the steps of this experiment, and in which unit.
     measured: Vec<(&'static str, f64, String)>,
 }
@@ -103,6 +106,7 @@ impl<W: World> Performance<'_, W> {
                 }
             }
             (experiment.stage)(&mut self.world)?;
+            self.fixed = None;
             for round in experiment.rounds {
                 self.fail_and_fix(experiment, round)?;
             }
@@ -125,9 +129,10 @@ impl<W: World> Performance<'_, W> {
         demand(round.id, &cause)?;
         self.explain(round.id)?;
         self.pause(experiment, round.id)?;
-        let fix = &(round.fix)(&mut self.world)?;
-        let passage = &self.passage(&format!("{}-fix", round.id));
-        self.tell(&Event::Fixed { fix, passage })?;
+        let fix = (round.fix)(&mut self.world)?;
+        let passage = self.passage(&format!("{}-fix", round.id));
+        self.tell(&Event::Fixed { fix: &fix, passage: &passage })?;
+        self.fixed = Some((fix, passage));
         Ok(())
     }
 
@@ -175,11 +180,17 @@ impl<W: World> Performance<'_, W> {
     ) -> Result<(), Halt> {
         self.step += 1;
         self.at = id;
+        let was_told = self.is_told;
         self.is_told = match self.route {
             Route::Whole => true,
             Route::From(first) => self.is_told || first == id,
             Route::ShellAt(only) => only == id,
         };
+        if !was_told {
+            if let Some((fix, passage)) = self.fixed.take() {
+                self.tell(&Event::Fixed { fix: &fix, passage: &passage })?;
+            }
+        }
         let (number, total, passage) = (self.step, self.total, &self.passage(id));
         if self.is_passed_over(experiment) {
             return Ok(());
