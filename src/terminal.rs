@@ -140,11 +140,11 @@ impl Terminal {
     fn unclear(&mut self, outcome: &Outcome, others: f64, turn: usize) -> Result<()> {
         let observed = &outcome.observation;
         let others = in_unit(others * 100.0, "%");
+        let turn = if turn == 2 { "second" } else { "third" };
         self.page.gap()?;
         let why = format!(
-            "{observed}, but other processes took {others} of the processors meanwhile: \
-             measuring again, for the {} time",
-            if turn == 2 { "second" } else { "third" },
+            "{observed}; other processes took {others} of the processors meanwhile: measuring \
+             again, for the {turn} time"
         );
         self.page.text(Mark::Unclear("unclear"), "measured", &why)
     }

@@ -84,9 +84,6 @@ struct Performance<'a, W: 'static> {
     measured: Vec<(&'static str, f64, String)>,
 }
 
-/// If others have taken this part of the processors, a measurement need not be clear.
-const TOO_BUSY: f64 = 0.5;
-
 impl<W: World> Performance<'_, W> {
     // ANCHOR: play
     /// The whole lesson.
@@ -222,8 +219,8 @@ impl<W: World> Performance<'_, W> {
     }
 
     // ANCHOR: observe
-    /// Runs the job. Where something is measured and the machine was too busy for a clear answer,
-    /// it says so, and measures again, three times at most.
+    /// Runs the job. A measurement that is not clear (the machine may have been busy) says so, and
+    /// is repeated, three times at most in all.
     fn observe(
         &mut self,
         experiment: &Experiment<W>,
@@ -237,8 +234,10 @@ impl<W: World> Performance<'_, W> {
         let mut turn = 1;
         loop {
             let Measured { outcome, others } = self.measure(&meter, job, predict)?;
-            let is_clear = predict.matches(&outcome.observation) || others < TOO_BUSY;
-            if is_clear || turn == 3 {
+            // What failed instead of being measured fails again.
+            let is_measured = matches!(outcome.observation, Observation::Measured { .. });
+            let can_come_true = is_measured && matches!(predict, Prediction::Measures(..));
+            if predict.matches(&outcome.observation) || !can_come_true || turn == 3 {
                 return Ok(outcome);
             }
             turn += 1;
