@@ -149,9 +149,13 @@ impl Face for Json {
             self.document.experiments.push(Experiment::begin(id));
         }
         if let Event::LeftOut { id, why, .. } = *event {
-            let left_out = Experiment::begin(id);
-            let why = Some(why.to_owned());
-            self.document.experiments.push(Experiment { could_not_look: why, ..left_out });
+            // It may have begun, and come to no clear answer.
+            if self.document.experiments.last().is_none_or(|last| last.id != id) {
+                self.document.experiments.push(Experiment::begin(id));
+            }
+            if let Some(left_out) = self.document.experiments.last_mut() {
+                left_out.could_not_look = Some(why.to_owned());
+            }
         }
         if let Event::Trying { article, typed, run } = *event {
             if let Some(attempt) = self.attempt() {

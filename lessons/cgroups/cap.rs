@@ -28,7 +28,7 @@ pub(super) fn can_be_performed(sandbox: &Sandbox) -> Fit {
     }
 }
 
-/// Who may use one processor of eight cannot take a fifth of the machine (sched_setaffinity(2)).
+/// Who may use one processor of eight cannot take a part of the machine that is worth a comparison (sched_setaffinity(2)).
 fn too_few_processors() -> Option<String> {
     let (usable, all) = (thread::available_parallelism().ok()?.get(), processors().ok()?);
     (u64::try_from(usable).ok()? * 4 < all)
@@ -46,10 +46,10 @@ pub(super) fn capped_already(sandbox: &Sandbox) -> Option<String> {
 }
 
 // ANCHOR: cap
-/// Somebody for each processor who calculates a sum without end. The end comes after five seconds,
+/// Somebody for each processor who calculates a sum without end. The end comes after eight seconds,
 /// whatever happens.
 pub(super) fn burn(sandbox: &Sandbox) -> Job {
-    let line = "for cpu in $(seq $(nproc)); do timeout 5 sha1sum /dev/zero & done; wait";
+    let line = "for cpu in $(seq $(nproc)); do timeout 8 sha1sum /dev/zero & done; wait";
     Job::bash(&sandbox.in_group(&[Controller::Cpu, Controller::Cpuacct]), line)
 }
 
@@ -66,7 +66,7 @@ pub(super) fn share_of_the_machine(sandbox: &Sandbox) -> Result<Meter> {
         warm_up: Duration::from_millis(250),
         // The kernel gives out the quota every tenth of a second, and the first one in advance.
         least: Duration::from_secs(1),
-        most: Duration::from_secs(3),
+        most: Duration::from_secs(6),
     })
 }
 // ANCHOR_END: cap

@@ -179,7 +179,7 @@ const CAP: Experiment<Sandbox> = Experiment {
     rounds: &[Round {
         id: "no-cap",
         article: None,
-        predict: Prediction::Measures(cap::SHARE, Range::AtLeast(20.0)),
+        predict: Prediction::Measures(cap::SHARE, Range::AtLeast(15.0)),
         cause: cap::there_is_no_quota,
         fix: cap::set_a_quota,
     }],
@@ -215,10 +215,10 @@ const ALONE: Experiment<Sandbox> = Experiment {
     article: None,
     calls: &[],
     fits: weight::can_be_alone,
-    stage: |_| Ok(()),
+    stage: weight::the_light_one_again,
     attempt: Measured(weight::burn_in_the_light_one, weight::share_of_one_processor),
     rounds: &[],
-    works: Prediction::Measures(weight::SHARE, Range::AtLeast(40.0)),
+    works: Prediction::Measures(weight::SHARE, Range::AtLeast(30.0)),
     proofs: &[Proof { side: Side::Outside, ask: weight::it_is_still_light }],
     leaves: Leaves::Proven,
 };

@@ -46,6 +46,11 @@ pub(super) fn two_groups_and_one_processor(sandbox: &mut Sandbox) -> Result<()> 
     Ok(())
 }
 
+/// Light it is, also where the comparison came to no clear answer.
+pub(super) fn the_light_one_again(sandbox: &mut Sandbox) -> Result<()> {
+    sandbox.light.set(&LIGHTER)
+}
+
 // ANCHOR: weight
 /// Somebody in each group, both on one processor, and with an end.
 pub(super) fn burn_in_both(sandbox: &Sandbox) -> Job {
@@ -59,7 +64,7 @@ fn burn_in(sandbox: &Sandbox, names: &str) -> Job {
     let line = format!(
         "for group in {names}; do \
          (me=$BASHPID; echo $me | tee {lists} > /dev/null; \
-         exec timeout 5 taskset -c {} sha1sum /dev/zero) & \
+         exec timeout 8 taskset -c {} sha1sum /dev/zero) & \
          done; wait",
         sandbox.processor,
     );
@@ -79,7 +84,7 @@ pub(super) fn heavy_to_light(sandbox: &Sandbox) -> Result<Meter> {
         reset: Box::new(|| Ok(())),
         warm_up: Duration::from_millis(200),
         least: Duration::from_millis(800),
-        most: Duration::from_secs(3),
+        most: Duration::from_secs(5),
     })
 }
 // ANCHOR_END: weight
@@ -99,7 +104,7 @@ pub(super) fn share_of_one_processor(sandbox: &Sandbox) -> Result<Meter> {
         reset: Box::new(|| Ok(())),
         warm_up: Duration::from_millis(200),
         least: Duration::from_millis(500),
-        most: Duration::from_secs(2),
+        most: Duration::from_secs(4),
     })
 }
 // ANCHOR_END: alone

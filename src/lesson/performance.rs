@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::launch::Outcome;
 use crate::meter::{Measured, Meter, Sample};
-use crate::observation::{Observation, Prediction};
+use crate::observation::{Observation, Prediction, in_unit};
 use crate::proof::{Evidence, Verdict};
 use crate::quiz::{self, Question};
 use crate::words;
@@ -48,6 +48,7 @@ pub fn perform<W: World>(
     let ending = match halted {
         Ok(()) => Ending::Verified,
         Err(Halt::Early(ending)) => ending,
+        Err(Halt::TooBusy(why)) => Ending::Surprise(why),
         Err(Halt::Failed(error)) if left_behind.is_empty() => return Err(error),
         Err(Halt::Failed(error)) => return Err(error.context(left_behind.join("; "))),
     };
@@ -84,6 +85,16 @@ struct Performance<'a, W: 'static> {
     measured: Vec<(&'static str, f64, String)>,
 }
 
+/// If others take more than this part of the processors, an answer need not be clear.
+const TOO_BUSY: f64 = 0.5;
+
+fn too_busy(observed: &Observation, others: f64) -> String {
+    let others = in_unit(others * 100.0, "%");
+    format!(
+        "this machine is too busy to measure: others took {others} of its processors, and {observed}"
+    )
+}
+
 impl<W: World> Performance<'_, W> {
     // ANCHOR: play
     /// The whole lesson.
@@ -102,14 +113,23 @@ impl<W: World> Performance<'_, W> {
                     continue;
                 }
             }
-            (experiment.stage)(&mut self.world)?;
-            self.fixed = None;
-            for round in experiment.rounds {
-                self.fail_and_fix(experiment, round)?;
+            match self.perform(experiment) {
+                // Nothing was refuted, and nothing is proven either.
+                Err(Halt::TooBusy(why)) => self.leave_out(experiment, &why)?,
+                done => done?,
             }
-            self.work_and_prove(experiment)?;
         }
         Ok(())
+    }
+
+    /// One experiment, from its stage to its proofs.
+    fn perform(&mut self, experiment: &Experiment<W>) -> Result<(), Halt> {
+        (experiment.stage)(&mut self.world)?;
+        (self.fixed, self.measured) = (None, Vec::new());
+        for round in experiment.rounds {
+            self.fail_and_fix(experiment, round)?;
+        }
+        self.work_and_prove(experiment)
     }
 
     /// What cannot be tried is not passed over in silence.
@@ -226,9 +246,9 @@ impl<W: World> Performance<'_, W> {
         experiment: &Experiment<W>,
         job: &Job,
         predict: Prediction,
-    ) -> Result<Outcome> {
+    ) -> Result<Outcome, Halt> {
         let Attempt::Measured(_, meter) = experiment.attempt else {
-            return self.world.launcher().run(job);
+            return Ok(self.world.launcher().run(job)?);
         };
         let meter = meter(&self.world)?;
         let mut turn = 1;
@@ -237,7 +257,13 @@ impl<W: World> Performance<'_, W> {
             // What failed instead of being measured fails again.
             let is_measured = matches!(outcome.observation, Observation::Measured { .. });
             let can_come_true = is_measured && matches!(predict, Prediction::Measures(..));
-            if predict.matches(&outcome.observation) || !can_come_true || turn == 3 {
+            if predict.matches(&outcome.observation) || !can_come_true {
+                return Ok(outcome);
+            }
+            if turn == 3 && others > TOO_BUSY {
+                return Err(Halt::TooBusy(too_busy(&outcome.observation, others)));
+            }
+            if turn == 3 {
                 return Ok(outcome);
             }
             turn += 1;
@@ -370,6 +396,8 @@ fn surprise(what: String) -> Result<(), Halt> {
 /// Why a performance stops: an ending before the end, or a failure of the program.
 enum Halt {
     Early(Ending),
+    /// The machine was too busy for a measurement, three times.
+    TooBusy(String),
     Failed(Error),
 }
 
