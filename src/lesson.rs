@@ -141,6 +141,13 @@ pub trait World: Sized {
     fn before_all() -> Result<()> {
         Ok(())
     }
+    /// Whether that would start this program again elsewhere.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn starts_elsewhere() -> Result<bool> {
+        Ok(false)
+    }
     /// Gathers what the lesson needs, and finds out what this host allows.
     ///
     /// # Errors

@@ -96,6 +96,40 @@ fn pasted_the_walls_answer_as_the_lesson_says() {
     }
 }
 
+#[test]
+fn pasted_the_limits_answer_as_the_lesson_says() {
+    if !common::can_limit("pasted_the_limits_answer_as_the_lesson_says") {
+        return;
+    }
+    let sandbox = Sandbox::new(Who::Root);
+    let left_out = common::left_out(&sandbox, "cgroups");
+    for (step, experiment, asked, answered) in [
+        ("create", "create", "outside, holds: ", "1"),
+        ("left-behind", "move", "because, holds: ", ""),
+        ("cap", "cap", "outside, holds: ", "nr_throttled"),
+        ("memory", "memory", "outside, holds: ", ""),
+        ("devices", "devices", "outside, holds: ", "opened"),
+        ("frozen", "freezer", "because, holds: ", ""),
+        ("pids", "pids", "outside, holds: ", "max"),
+        ("itself", "itself", "inside, holds: ", "Permission denied"),
+        ("whole", "whole", "outside, holds: ", ""),
+    ] {
+        if left_out.iter().any(|one| one == experiment) {
+            continue;
+        }
+        // What is measured has no status of its own, and takes seconds.
+        if step != "cap" {
+            paste_what_is_shown(&sandbox, "cgroups", step);
+        }
+        at_step(&sandbox, "cgroups", step, |said| {
+            let command = last(said, asked).unwrap();
+            let ran = paste(&sandbox, &format!("{command} 2>&1"));
+            assert!(ran.stdout.contains(answered), "{step}: {command}\n{}", ran.stdout);
+            assert!(!ran.stdout.contains("No such file"), "{step}: {command}\n{}", ran.stdout);
+        });
+    }
+}
+
 fn paste_what_is_shown(sandbox: &Sandbox, lesson: &str, step: &str) {
     at_step(sandbox, lesson, step, |said| {
         let section = &said[said.rfind("\nStep ").unwrap()..];

@@ -175,6 +175,10 @@ impl World for Sandbox {
         scope::ask_for_one()
     }
 
+    fn starts_elsewhere() -> Result<bool> {
+        scope::is_needed_and_to_be_had()
+    }
+
     fn meet(bench: Bench, setup: Setup) -> Result<Self> {
         if setup.root.is_some() {
             return Err(Usage("this lesson takes no --root: it is about no files".into()).into());

@@ -22,7 +22,7 @@ const IN_SCOPE: &str = "WORKBENCH_IN_SCOPE";
 /// # Errors
 /// When the program cannot be started again.
 pub(super) fn ask_for_one() -> Result<()> {
-    if !could_help()? || !systemd_answers() {
+    if !is_needed_and_to_be_had()? {
         return Ok(());
     }
     let program = env::current_exe()?;
@@ -48,8 +48,12 @@ fn could_help() -> Result<bool> {
     Ok(has_new && !geteuid().is_root() && env::var_os(IN_SCOPE).is_none())
 }
 
-/// Whether there is a systemd that gives us one.
-pub(super) fn systemd_answers() -> bool {
+/// Whether a group would be of use, and there is a systemd that gives us one.
+pub(super) fn is_needed_and_to_be_had() -> Result<bool> {
+    Ok(could_help()? && systemd_answers())
+}
+
+fn systemd_answers() -> bool {
     let tried = Command::new(SCOPE[0]).args(&SCOPE[1..]).arg("true").output();
     tried.is_ok_and(|output| output.status.success())
 }

@@ -291,6 +291,16 @@ pub fn can_limit(test: &str) -> bool {
     absent.is_none()
 }
 
+/// The experiments of a lesson that this host cannot perform.
+pub fn left_out(sandbox: &Sandbox, lesson: &str) -> Vec<String> {
+    let ran = sandbox.run(&["lesson", "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    let all = list["lessons"].as_array().unwrap();
+    let this = all.iter().find(|one| one["name"] == lesson).unwrap();
+    let names = this["left_out"].as_array().unwrap().iter();
+    names.map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
 /// Whether the control group of this process has a path that could leak.
 pub fn has_a_group_of_its_own() -> bool {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
