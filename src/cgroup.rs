@@ -7,6 +7,7 @@
 //! [`Hierarchies`] finds where it is, and [`Limit`] knows what to write there. No other part of
 //! this program asks for a version.
 
+mod absent;
 mod account;
 mod corner;
 mod group;
@@ -14,9 +15,10 @@ mod hierarchy;
 mod limit;
 mod sweep;
 
+pub use absent::Absent;
 pub use account::Account;
 pub use corner::Corner;
 pub use group::Group;
-pub use hierarchy::{Absent, Controller, Hierarchies, Hierarchy, Version};
+pub use hierarchy::{Controller, Hierarchies, Hierarchy, Version};
 pub use limit::{Device, Limit, Touch};
 pub use sweep::{Remains, sweep_groups};

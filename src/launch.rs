@@ -61,24 +61,14 @@ impl Launcher {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn follow(&self, job: &Job, mut hear: impl FnMut(&str)) -> Result<Outcome> {
-        let (output, input) = pipe()?;
-        let (mut child, mut report) = self.start(job, |command| {
-            // An empty pipe is what /dev/null would be, on a host that may not have one.
-            let (nothing, _) = pipe()?;
-            command.stdin(nothing).stdout(input.try_clone()?).stderr(input);
-            Ok(())
-        })?;
-        let mut output = BufReader::new(File::from(output));
-        let (mut said, mut line) = (String::new(), Vec::new());
+        let mut running = self.begin(job)?;
+        let mut output = BufReader::new(running.output.try_clone()?);
+        let mut line = Vec::new();
         while output.read_until(b'\n', &mut line)? > 0 {
-            let text = String::from_utf8_lossy(&line);
-            hear(text.trim_end());
-            said.push_str(&text);
-            line.clear();
+            hear(String::from_utf8_lossy(&line).trim_end());
+            running.said.append(&mut line);
         }
-        let status = child.wait()?;
-        let observation = report.read()?.refusal.map_or_else(|| status.into(), Observation::from);
-        Ok(Outcome { observation, said: said.trim_end().to_owned() })
+        running.outcome()
     }
 
     /// Starts a job that may be stopped before its end.
@@ -88,6 +78,7 @@ impl Launcher {
     pub fn begin(&self, job: &Job) -> Result<Running> {
         let (output, input) = pipe()?;
         let (child, report) = self.start(job, |command| {
+            // An empty pipe is what /dev/null would be, on a host that may not have one.
             let (nothing, _) = pipe()?;
             command.stdin(nothing).stdout(input.try_clone()?).stderr(input);
             Ok(())

@@ -89,11 +89,8 @@ pub(super) fn the_kernel_has_filled_them(sandbox: &Sandbox) -> Result<Evidence> 
 
 /// The controllers that version 2 hands on, where the lesson's groups are in it.
 fn handed_on(sandbox: &Sandbox) -> Option<Controller> {
-    let candidates = [Controller::Memory, Controller::Pids, Controller::Io, Controller::Cpu];
-    candidates.into_iter().find(|controller| {
-        let tree = sandbox.hierarchies.usable(*controller);
-        tree.is_ok_and(|tree| tree.version == Version::V2)
-    })
+    use Controller::{Cpu, Io, Memory, Pids};
+    sandbox.first_in_version_2(&[Memory, Pids, Io, Cpu])
 }
 
 pub(super) fn where_controllers_are_handed_on(sandbox: &Sandbox) -> Fit {

@@ -13,10 +13,7 @@ use crate::witness::waiting_bash;
 /// The rule is for controllers of things that processes of one group cannot compete for with
 /// groups beside them. For processor time and process numbers they can ("threaded" controllers).
 fn bound_by_the_rule(sandbox: &Sandbox) -> Option<Controller> {
-    [Controller::Memory, Controller::Io].into_iter().find(|controller| {
-        let tree = sandbox.hierarchies.usable(*controller);
-        tree.is_ok_and(|tree| tree.version == Version::V2)
-    })
+    sandbox.first_in_version_2(&[Controller::Memory, Controller::Io])
 }
 
 pub(super) fn where_there_is_such_a_rule(sandbox: &Sandbox) -> Fit {

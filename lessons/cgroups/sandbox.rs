@@ -11,7 +11,9 @@ use super::disk::Disk;
 use super::scope;
 use crate::ability::{Abilities, Ingredient};
 use crate::bench::{Bench, Sweep};
-use crate::cgroup::{Account, Controller, Corner, Group, Hierarchies, Limit, sweep_groups};
+use crate::cgroup::{
+    Account, Controller, Corner, Group, Hierarchies, Limit, Version, sweep_groups,
+};
 use crate::container::{FileSystem, Recipe, Root};
 use crate::host::{self, Unmet, Usage};
 use crate::job::{Job, typed_path};
@@ -58,6 +60,14 @@ impl Sandbox {
         let absent =
             controllers.iter().find_map(|controller| self.hierarchies.usable(*controller).err());
         absent.map_or(Fit::Here, |absent| Fit::CouldNotLook(absent.to_string()))
+    }
+
+    /// The first of these that works in version 2.
+    pub(super) fn first_in_version_2(&self, controllers: &[Controller]) -> Option<Controller> {
+        controllers.iter().copied().find(|controller| {
+            let tree = self.hierarchies.usable(*controller);
+            tree.is_ok_and(|tree| tree.version == Version::V2)
+        })
     }
 
     /// Whether it also has the files for these limits. A kernel can be built without one or another;
