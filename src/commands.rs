@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use nix::unistd::Pid;
 
-use crate::bench::{Sweep, sweep};
+use crate::bench::{Sweep, Swept, sweep};
 use crate::cgroup::sweep_groups;
 use crate::child::{close_all_but, die_with_parent, end_as, report_writer, somebody_waits};
 use crate::cli::{CleanArgs, Cli, Command};
@@ -90,7 +90,8 @@ fn remembered(page: &mut Page) -> Result<Progress> {
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let what = if args.dry_run { Sweep::List } else { Sweep::Delete };
     // The groups first: their processes may still use the files.
-    let groups = sweep_groups(what)?;
+    let groups = sweep_groups(what)
+        .unwrap_or_else(|error| Swept { kept: vec![format!("{error:#}")], ..Swept::default() });
     let files = sweep(&temporary_directory()?, what)?;
     let garbage = [groups.garbage, files.garbage].concat();
     let kept = [groups.kept, files.kept].concat();

@@ -142,11 +142,8 @@ pub trait World: Sized {
         Ok(())
     }
     /// Whether that would start this program again elsewhere.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
-    fn starts_elsewhere() -> Result<bool> {
-        Ok(false)
+    fn starts_elsewhere() -> bool {
+        false
     }
     /// Gathers what the lesson needs, and finds out what this host allows.
     ///

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::Mutex;
+
 use common::{Sandbox, Who, redact};
 use insta::{Settings, assert_snapshot};
 
@@ -106,6 +108,9 @@ fn namespaces_for_programs() {
 
 const CGROUPS: [&str; 2] = ["lesson", "cgroups"];
 
+/// Two that measure at the same time would disturb each other.
+static MEASURING: Mutex<()> = Mutex::new(());
+
 /// Whether the groups are arranged as in the snapshot: version 1, with a tree for each controller.
 fn has_its_groups_like_that(test: &str) -> bool {
     let trees = ["cpu", "cpuacct", "memory", "blkio", "devices", "freezer", "pids"];
@@ -123,6 +128,7 @@ fn has_its_groups_like_that(test: &str) -> bool {
 #[test]
 fn cgroups_as_root_for_eyes() {
     if has_its_groups_like_that("cgroups_as_root_for_eyes") {
+        let _alone = MEASURING.lock();
         let said = redact::of_groups(&transcript(Who::Root, &CGROUPS));
         redacted_groups(|| assert_snapshot!("cgroups-root-human", said));
     }
@@ -131,6 +137,7 @@ fn cgroups_as_root_for_eyes() {
 #[test]
 fn cgroups_for_programs() {
     if has_its_groups_like_that("cgroups_for_programs") {
+        let _alone = MEASURING.lock();
         let args = [&CGROUPS[..], &["--format", "json"]].concat();
         let said = redact::of_groups(&transcript(Who::Root, &args));
         redacted_groups(|| assert_snapshot!("cgroups-root-json", said));

@@ -185,7 +185,7 @@ impl World for Sandbox {
         scope::ask_for_one()
     }
 
-    fn starts_elsewhere() -> Result<bool> {
+    fn starts_elsewhere() -> bool {
         scope::is_needed_and_to_be_had()
     }
 

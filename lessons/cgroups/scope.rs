@@ -22,7 +22,7 @@ const IN_SCOPE: &str = "WORKBENCH_IN_SCOPE";
 /// # Errors
 /// When the program cannot be started again.
 pub(super) fn ask_for_one() -> Result<()> {
-    if !is_needed_and_to_be_had()? {
+    if !is_needed_and_to_be_had() {
         return Ok(());
     }
     let program = env::current_exe()?;
@@ -42,15 +42,16 @@ const SCOPE: [&str; 7] =
 
 /// Not for root. And not where version 1 alone is mounted: there systemd has nothing to hand over.
 /// A group that is ours by accident, such as a terminal's own scope, was handed over to nobody.
-fn could_help() -> Result<bool> {
+fn could_help() -> bool {
     let is_new = |tree: &Hierarchy| tree.version == Version::V2;
-    let has_new = Hierarchies::find()?.iter().any(is_new);
-    Ok(has_new && !geteuid().is_root() && env::var_os(IN_SCOPE).is_none())
+    // Without /proc nobody knows; the lesson will say so.
+    let has_new = Hierarchies::find().is_ok_and(|found| found.iter().any(is_new));
+    has_new && !geteuid().is_root() && env::var_os(IN_SCOPE).is_none()
 }
 
 /// Whether a group would be of use, and there is a systemd that gives us one.
-pub(super) fn is_needed_and_to_be_had() -> Result<bool> {
-    Ok(could_help()? && systemd_answers())
+pub(super) fn is_needed_and_to_be_had() -> bool {
+    could_help() && systemd_answers()
 }
 
 fn systemd_answers() -> bool {
