@@ -40,13 +40,13 @@ fn an_ordinary_user_in_a_chroot() {
     let root = root_with_workbench(&sandbox);
     let script = r#"
         [ "$2" = without ] || mount --rbind /proc "$1/proc"
-        TMPDIR=/tmp exec chroot --userspec=65534:65534 "$1" /workbench lesson chroot"#;
-    let run = |proc: &str| {
+        TMPDIR=/tmp exec chroot --userspec=65534:65534 "$1" /workbench lesson "$3""#;
+    let run = |proc: &str, lesson: &str| {
         let mut command = sandbox.command_of("unshare");
-        command.args(["--mount", "sh", "-ec", script, "sh"]).arg(root.path()).arg(proc);
+        command.args(["--mount", "sh", "-ec", script, "sh"]).arg(root.path()).args([proc, lesson]);
         Ran::from(command.output().unwrap())
     };
-    let ran = run("with");
+    let ran = run("with", "chroot");
     ran.assert_code(3);
     assert_eq!(ran.stdout, "");
     let said = regex::Regex::new("workbench-[A-Za-z0-9]{6}").unwrap();
@@ -55,9 +55,12 @@ fn an_ordinary_user_in_a_chroot() {
         said.replace_all(&ran.stderr, "workbench-XXXXXX")
     );
 
-    let ran = run("without");
+    let ran = run("without", "chroot");
     ran.assert_code(3);
     insta::assert_snapshot!("cannot-run-without-proc", ran.stderr);
+    for lesson in ["namespaces", "cgroups"] {
+        assert_eq!(run("without", lesson).assert_code(3).stderr, ran.stderr, "{lesson}");
+    }
     let inside = fs::read_dir(root.outside(Path::new("/tmp"))).unwrap();
     let mut names = inside.map(|entry| entry.unwrap().file_name());
     assert!(!names.any(|name| name.to_string_lossy().starts_with("workbench-")));
