@@ -135,6 +135,15 @@ impl Range {
             Self::About(middle, margin) => (value - middle).abs() <= margin,
         }
     }
+
+    /// Whether a value is less than was expected.
+    pub fn falls_short(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value < least,
+            Self::AtMost(_) => false,
+            Self::About(middle, margin) => value < middle - margin,
+        }
+    }
 }
 
 impl Prediction {

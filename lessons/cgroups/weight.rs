@@ -80,7 +80,8 @@ pub(super) fn heavy_to_light(sandbox: &Sandbox) -> Result<Meter> {
             time_of("light", &sandbox.light, 1.0),
         ],
         value: Box::new(|grown, _| grown[0] / grown[1].max(1e-9)),
-        used: Some(|grown| grown.iter().sum()),
+        // Whatever others take, they take from both.
+        used: None,
         reset: Box::new(|| Ok(())),
         warm_up: Duration::from_millis(200),
         least: Duration::from_millis(800),

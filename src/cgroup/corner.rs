@@ -9,6 +9,8 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use nix::errno::Errno;
@@ -16,7 +18,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::group::{Group, Part, processes_in, write};
 use super::hierarchy::{Controller, Hierarchies, Hierarchy, Version};
-use super::sweep::{GIVES_BACK, OUTSIDE, Remains, Spot, markers_of_neighbours};
+use super::sweep::{GIVES_BACK, OUTSIDE, PATIENCE, Remains, Spot, markers_of_neighbours};
 use crate::job::typed_path;
 use crate::refusal::Refusal;
 
@@ -194,12 +196,19 @@ fn move_everybody(from: &Path, to: &PathBuf) -> Result<String> {
     Ok(format!("mkdir {to}; for pid in $(cat {from}); do echo $pid > {to}/cgroup.procs; done"))
 }
 
-/// Moves all processes of a directory; who has ended meanwhile is not missed.
+/// Moves all processes of a directory. Who has ended meanwhile is not missed; who is about to end is
+/// in the list a moment longer, and nobody says when it has gone.
 pub(super) fn move_all(from: &Path, to: &Path) -> Result<(), Refusal> {
-    for _ in 0..100 {
+    let began = Instant::now();
+    loop {
         let processes = processes_in(from)?;
         if processes.is_empty() {
             return Ok(());
+        }
+        if began.elapsed() > PATIENCE {
+            let object = from.display().to_string();
+            let call = "move everybody out of".to_owned();
+            return Err(Refusal { call, object, errno: Errno::EBUSY as i32 });
         }
         for pid in processes {
             match write(&to.join("cgroup.procs"), &pid.to_string()) {
@@ -207,7 +216,8 @@ pub(super) fn move_all(from: &Path, to: &Path) -> Result<(), Refusal> {
                 _ => {}
             }
         }
+        if !processes_in(from)?.is_empty() {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
-    let object = from.display().to_string();
-    Err(Refusal { call: "move everybody out of".into(), object, errno: Errno::EBUSY as i32 })
 }

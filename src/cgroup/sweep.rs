@@ -26,7 +26,7 @@ pub(super) const OUTSIDE: &str = "outside";
 pub(super) const GIVES_BACK: &str = "gives-back.";
 /// The kernel needs a moment until a process that has ended is in no group any more, and in
 /// version 1 it tells nobody.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A corner in one tree, as far as it takes to remove it.
 #[derive(Debug, Clone)]
