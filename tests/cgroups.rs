@@ -208,6 +208,11 @@ fn whatever_ends_the_run_nothing_is_left() {
         let _ = kill(Pid::from_raw(child.id().try_into().unwrap()), signal);
         let _ = child.wait_with_output().unwrap();
         if signal == Signal::SIGKILL {
+            // A child that is still dying holds the lock of its parent.
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !sandbox.processes().is_empty() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             let swept = sandbox.run(&["clean"]);
             swept.assert_code(0);
         }
