@@ -26,12 +26,12 @@ fn an_unknown_lesson_names_the_nearest() {
     refused(
         &sandbox,
         &["lesson", "chrot"],
-        "there is no lesson `chrot`; there is: chroot, namespaces. Did you mean `chroot`?",
+        "there is no lesson `chrot`; there is: chroot, namespaces, cgroups. Did you mean `chroot`?",
     );
     refused(
         &sandbox,
         &["lesson", "xyz"],
-        "there is no lesson `xyz`; there is: chroot, namespaces.",
+        "there is no lesson `xyz`; there is: chroot, namespaces, cgroups.",
     );
 }
 
