@@ -103,9 +103,7 @@ impl Meter {
         let mut running = launcher.begin(job)?;
         let mut is_warm = false;
         loop {
-            let left = self.warm_up.saturating_sub(began.elapsed());
-            let at_most = if is_warm { BETWEEN_LOOKS } else { left.min(BETWEEN_LOOKS) };
-            let ended = running.wait_for(at_most)?;
+            let ended = running.wait_for(BETWEEN_LOOKS)?;
             let now = self.look(began)?;
             let seen = now.elapsed.saturating_sub(start.elapsed);
             if ended.is_some() && seen < self.least {

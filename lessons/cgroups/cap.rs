@@ -63,7 +63,7 @@ pub(super) fn share_of_the_machine(sandbox: &Sandbox) -> Result<Meter> {
         value: Box::new(move |grown, seconds| grown[0] / seconds / all * 100.0),
         used: Some(|grown| grown.iter().sum()),
         reset: Box::new(|| Ok(())),
-        warm_up: Duration::from_millis(250),
+        warm_up: Duration::from_millis(200),
         // The kernel gives out the quota every tenth of a second, and the first one in advance.
         least: Duration::from_secs(1),
         most: Duration::from_secs(6),
