@@ -198,7 +198,8 @@ fn lock(marked: File, path: &Path) -> Result<Option<Flock<File>>> {
     }
 }
 
-fn is_still_at(held: &File, path: &Path) -> bool {
+/// Whether what is held open is still what has this name.
+pub fn is_still_at(held: &File, path: &Path) -> bool {
     match (held.metadata(), fs::symlink_metadata(path)) {
         (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
         _ => false,

@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::group::{Group, Part, processes_in, write};
 use super::hierarchy::{Controller, Hierarchies, Hierarchy, Version};
 use super::sweep::{GIVES_BACK, OUTSIDE, PATIENCE, Remains, Spot, markers_of_neighbours};
+use crate::bench::is_still_at;
 use crate::job::typed_path;
 use crate::refusal::Refusal;
 
@@ -123,14 +124,6 @@ fn claim(directory: &Path) -> Result<Flock<File>> {
         }
     }
     bail!("{} was swept a hundred times by somebody else", directory.display())
-}
-
-/// Whether an open directory is still the one that has this name.
-pub(super) fn is_still_at(held: &File, path: &Path) -> bool {
-    match (held.metadata(), fs::metadata(path)) {
-        (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
-        _ => false,
-    }
 }
 
 // ANCHOR: at_home

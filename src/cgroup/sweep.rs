@@ -12,11 +12,11 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
-use super::corner::{control, is_still_at, move_all};
+use super::corner::{control, move_all};
 use super::group::write;
 use super::hierarchy::{Hierarchies, Hierarchy, Version};
 use super::limit::{Limit, Touch};
-use crate::bench::{Sweep, Swept, has_a_name_of_ours};
+use crate::bench::{Sweep, Swept, has_a_name_of_ours, is_still_at};
 use crate::refusal::Refusal;
 
 /// The group into which those go who were in the way.
