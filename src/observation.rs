@@ -157,6 +157,16 @@ impl Prediction {
         }
     }
 
+    /// Whether what was measured is less than this.
+    pub fn exceeds(self, observation: &Observation) -> bool {
+        match (self, observation) {
+            (Self::Measures(_, range), Observation::Measured { value, .. }) => {
+                range.falls_short(*value)
+            }
+            _ => false,
+        }
+    }
+
     /// The one observation that fulfils it; a range has many.
     fn as_observation(self) -> Option<Observation> {
         match self {

@@ -88,16 +88,6 @@ struct Performance<'a, W: 'static> {
 /// If others take more than this part of the processors, an answer need not be clear.
 const TOO_BUSY: f64 = 0.5;
 
-/// Others can only take away. What is more than was predicted is no fault of theirs.
-fn has_fallen_short(predict: Prediction, observed: &Observation) -> bool {
-    match (predict, observed) {
-        (Prediction::Measures(_, range), Observation::Measured { value, .. }) => {
-            range.falls_short(*value)
-        }
-        _ => false,
-    }
-}
-
 fn too_busy(observed: &Observation, others: f64) -> String {
     let others = in_unit(others * 100.0, "%");
     format!(
@@ -270,7 +260,8 @@ impl<W: World> Performance<'_, W> {
             if predict.matches(&outcome.observation) || !can_come_true {
                 return Ok(outcome);
             }
-            if turn == 3 && others > TOO_BUSY && has_fallen_short(predict, &outcome.observation) {
+            // Others can only take away. What is more than was predicted is no fault of theirs.
+            if turn == 3 && others > TOO_BUSY && predict.exceeds(&outcome.observation) {
                 return Err(Halt::TooBusy(too_busy(&outcome.observation, others)));
             }
             if turn == 3 {
