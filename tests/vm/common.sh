@@ -187,7 +187,7 @@ expect_verified_without() {
     ending=$(document_says ending)
     [ "$code $ending" = '0 verified' ] || fail "exit code $code, ending $ending; expected 0, verified"
     missing=$(left_out | cut -d ' ' -f 1 | paste -s -d ' ')
-    [ "$missing" = "$1" ] || fail "left out: '$missing'; expected '$1'"
+    [ "$missing" = "$1" ] || fail "left out: $(left_out | paste -s -d ';'); expected: '$1'"
     result=verified
     # Of the reasons, the first may stand for all.
     [ -z "$1" ] || result="verified without $1, because $(left_out | sed -n '1s/^[^ ]* //p')"
